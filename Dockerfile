@@ -11,6 +11,7 @@ WORKDIR /srv/tallybook
 COPY LICENSE README.md app.py constraints.txt pyproject.toml ./
 COPY .chalice .chalice
 COPY chalicelib chalicelib
+COPY client client
 COPY infra infra
 
 RUN python3 -m venv .venv && .venv/bin/python infra/pins.py install run

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak feed agreement mutants unguarded pins clean
+.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak feed agreement mutants unguarded client pins clean
 .DEFAULT_GOAL := run
 
 # PORT=8001 serves on another port; FRESH=1 deletes the tables of earlier runs.
@@ -113,8 +113,12 @@ unguarded: $(INSTALLED)
 
 # Keeps .local with the tables of local runs; "make run FRESH=1" deletes those.
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info client/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Writes the parts of the client that follow from the desks' tables: docs/client.md.
+client: $(INSTALLED)
+	$(BIN)/python -m infra.client_errors
 
 # Rewrites constraints.txt and requirements.txt, with the hashes of all files.
 pins:
@@ -122,7 +126,7 @@ pins:
 
 # One environment with the versions in constraints.txt, every file checked by hash: first for a run, then also for tests
 # and linters. The stamp files make the next call immediate.
-$(RUNNABLE): pyproject.toml constraints.txt
+$(RUNNABLE): pyproject.toml client/pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { \
 	    echo "Tallybook needs Python 3.11 or newer; there is no $(PYTHON) here. Name one: make PYTHON=/path/to/python3" >&2; \
 	    exit 1; }

@@ -16,8 +16,11 @@ import tomllib
 import venv
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+CLIENT = ROOT / "client"
+"""A package of its own, which the command line and tests use."""
 CONSTRAINTS, REQUIREMENTS = ROOT / "constraints.txt", ROOT / "requirements.txt"
 TOOLS = ("pip", "setuptools", "wheel")
 EXTRAS = {"run": ("run",), "dev": ("run", "dev")}
@@ -44,10 +47,9 @@ HEADS = {
 
 
 def wanted(extra: str) -> list[str]:
-    """Return the requirements in pyproject.toml: the program's and those of an extra."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    return [*project["dependencies"], *(one for name in EXTRAS[extra] for one in extras[name])]
+    """Return the requirements in pyproject.toml: the program's, those of an extra, and the client's."""
+    extras = _project(ROOT)["optional-dependencies"]
+    return [*_runtime(), *_project(CLIENT)["dependencies"], *(one for name in EXTRAS[extra] for one in extras[name])]
 
 
 def versions(file: Path = CONSTRAINTS) -> dict[str, str]:
@@ -74,7 +76,7 @@ def install(extra: str) -> int:
         for command in (
             [*pip, "--require-hashes", "--requirement", str(newer_pip)],  # by the pip that came with Python
             [*checked, "--requirement", str(names)],
-            [*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)],
+            [*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT), "--editable", str(CLIENT)],
         ):
             if exit_code := _with_progress(command):
                 return exit_code
@@ -98,8 +100,13 @@ def renew() -> None:
 
 
 def _runtime() -> list[str]:
-    dependencies: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    dependencies: list[str] = _project(ROOT)["dependencies"]
     return dependencies
+
+
+def _project(folder: Path) -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project
 
 
 def _name(requirement: str) -> str:

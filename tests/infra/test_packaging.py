@@ -16,7 +16,8 @@ from infra.settings import ROOT
 
 ADDED_BY_CHALICES_PACKAGER = {"chalice"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-
+CLIENT = tomllib.loads((ROOT / "client/pyproject.toml").read_text(encoding="utf-8"))["project"]
+OF_CLIENT = [*CLIENT["dependencies"], *(one for extra in CLIENT["optional-dependencies"].values() for one in extra)]
 
 FOR_THE_COMMAND_LINE = {"iso4217", "tqdm"}
 """What no function needs; the command line imports it where it is used."""
@@ -53,7 +54,11 @@ def with_all_that_they_need(names: set[str]) -> set[str]:
     return found
 
 
-ALL = [*PROJECT["dependencies"], *(one for extra in PROJECT["optional-dependencies"].values() for one in extra)]
+ALL = [
+    *PROJECT["dependencies"],
+    *OF_CLIENT,
+    *(one for extra in PROJECT["optional-dependencies"].values() for one in extra),
+]
 RUNTIME = {name_of(Requirement(text).name) for text in PROJECT["dependencies"]}
 
 
@@ -109,3 +114,13 @@ def test_a_functions_start_does_not_wait_for_what_only_signatures_need() -> None
     code = "import sys, app; print(*sorted({'eth_account', 'eth_utils', 'jwt'} & set(sys.modules)))"
     started = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert started.stdout.strip() == ""
+
+
+def test_the_client_needs_nothing_that_the_service_has_not() -> None:
+    assert {name_of(one.name) for one in wanted(OF_CLIENT)} <= RUNTIME
+
+
+def test_no_function_imports_the_client() -> None:
+    code = "import sys, app; print(*(name for name in sys.modules if name.startswith('tallybook_client')))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -1,0 +1,26 @@
+"""A typed client of Tallybook's four desks.
+
+| desk | class | credential |
+| --- | --- | --- |
+| book | ``BookDesk`` | an API key |
+"""
+
+from __future__ import annotations
+
+from tallybook_client.book import BookDesk
+from tallybook_client.errors import ApiError, OutcomeUnknown, TallybookError, Unreachable, Unreadable
+from tallybook_client.feed import START, Event, Feed
+from tallybook_client.transport import Retries
+
+__all__ = [
+    "START",
+    "ApiError",
+    "BookDesk",
+    "Event",
+    "Feed",
+    "OutcomeUnknown",
+    "Retries",
+    "TallybookError",
+    "Unreachable",
+    "Unreadable",
+]

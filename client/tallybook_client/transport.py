@@ -1,0 +1,207 @@
+"""One request over HTTP, repeated where that is safe (T138).
+
+| what happened | reads, and writes under a key | other writes |
+| --- | --- | --- |
+| no connection: nothing was sent | again | again |
+| 429, or 503 with Retry-After: nothing was done | again, after that time | again, after that time |
+| the answer was lost, or is 5xx | again | OutcomeUnknown |
+
+A write under a key whose repeats run out is OutcomeUnknown too if any of its attempts may have been carried out.
+"""
+
+from __future__ import annotations
+
+import random
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeVar
+from urllib.parse import quote, urlencode
+
+import urllib3
+
+from tallybook_client.errors import ApiError, OutcomeUnknown, Unreachable
+from tallybook_client.wire import data_of
+
+T = TypeVar("T")
+CONNECT_S_MAX = 5
+FIRST_PAUSE_S, PAUSE_S_MAX = 0.1, 5.0
+GATE_STATUSES = frozenset((401, 403, 429))
+"""Answers that a desk gives before it looks at the key of a write: they tell nothing of an earlier attempt."""
+
+
+class Repeat(Enum):
+    """Which failures of a request are followed by another attempt."""
+
+    ALWAYS = "reads, and writes that are carried out once under their key"
+    IF_NOTHING_WAS_DONE = "writes that would be carried out twice"
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """attempts: at most, the first included. within_s: no pause begins that would end later than this after the first.
+
+    ``Retries(attempts=1)`` repeats nothing.
+    """
+
+    attempts: int = 5
+    within_s: float = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """path: from the root, percent-encoded. key: under which a write is carried out once, however often it is sent.
+
+    wait_s: how long the service may wait before it answers (``Prefer: wait``).
+    """
+
+    method: str
+    path: str
+    query: Sequence[tuple[str, str]] = ()
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    repeat: Repeat = Repeat.ALWAYS
+    key: str | None = None
+    wait_s: int = 0
+
+    @property
+    def is_read(self) -> bool:
+        return self.method == "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """headers: their names in any case. attempts: how many requests it took."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    attempts: int = 1
+
+    def data(self, kind: type[T]) -> T:
+        """Return the member ``data`` of the body. Raises Unreadable."""
+        return data_of(self.body, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Sends requests to one service. Thread-safe.
+
+    base_url: without a path, or with that of a stage. credentials: returns the headers that prove who sends a request,
+    anew for each attempt. error_of: returns the desk's error for an answer of 4xx or 5xx. http: connections; a
+    ``urllib3.ProxyManager`` goes through a proxy. answer_s: how long an answer may take, apart from ``Prefer: wait``.
+    """
+
+    base_url: str
+    credentials: Callable[[Request], Mapping[str, str]]
+    error_of: Callable[[Answer], ApiError]
+    http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(maxsize=10))
+    retries: Retries = Retries()
+    answer_s: float = 35
+    pause: Callable[[float], None] = time.sleep
+    clock_s: Callable[[], float] = time.monotonic
+
+    def send(self, request: Request) -> Answer:
+        """Return the answer of 2xx. Raises ApiError, Unreachable, OutcomeUnknown."""
+        began_s, may_be_done = self.clock_s(), False
+        for attempt in range(1, self.retries.attempts + 1):
+            try:
+                return self._sent(request, attempt)
+            except (ApiError, Unreachable) as error:
+                error.attempts = attempt
+                failure = error
+            may_be_done = may_be_done or _may_be_done(failure)
+            pause_s = _pause_s(failure, attempt)
+            is_last = attempt == self.retries.attempts or self.clock_s() + pause_s > began_s + self.retries.within_s
+            if is_last or not _may_repeat(request, failure):
+                break
+            self.pause(pause_s)
+        if not request.is_read and may_be_done and _tells_nothing(failure):
+            what = f"{request.method} {request.path} may have been carried out: {failure}"
+            unknown = OutcomeUnknown(what, request.key)
+            unknown.attempts = failure.attempts
+            raise unknown from failure
+        raise failure
+
+    def get(self, path: str, kind: type[T], query: Sequence[tuple[str, str]] = (), wait_s: int = 0) -> T:
+        """Read; return the member ``data`` of the answer. Raises as ``send`` does, and Unreadable."""
+        return self.send(Request("GET", path, query, wait_s=wait_s)).data(kind)
+
+    def _sent(self, request: Request, attempt: int) -> Answer:
+        """Return the answer of one attempt. Raises ApiError, Unreachable; _AnswerLost once a part of it was sent."""
+        url = self.base_url.rstrip("/") + request.path + (f"?{urlencode(request.query)}" if request.query else "")
+        prefer = {"Prefer": f"wait={request.wait_s}"} if request.wait_s else {}
+        content = {"Content-Type": "application/json"} if request.body else {}
+        try:
+            response = self.http.request(
+                request.method,
+                url,
+                body=request.body or None,
+                headers={**content, **prefer, **request.headers, **self.credentials(request)},
+                timeout=urllib3.Timeout(connect=CONNECT_S_MAX, read=self.answer_s + request.wait_s),
+                retries=False,
+                redirect=False,
+            )
+        except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
+            raise Unreachable(f"{self.base_url} does not answer: {error}") from error
+        except urllib3.exceptions.HTTPError as error:
+            if isinstance(error.__cause__ or error.__context__, ssl.SSLCertVerificationError):
+                raise Unreachable(f"{self.base_url} has no valid certificate: {error}") from error
+            raise _AnswerLost(f"{self.base_url} gave no answer: {error}") from error
+        answer = Answer(response.status, response.headers, response.data, attempt)
+        if not 200 <= answer.status < 300:
+            raise self.error_of(answer)
+        return answer
+
+
+class _AnswerLost(Unreachable):
+    """A request was sent, or a part of it, and its answer did not come."""
+
+
+def _may_be_done(failure: ApiError | Unreachable) -> bool:
+    """Return whether the attempt that failed so may have been carried out."""
+    if isinstance(failure, ApiError):
+        return failure.status >= 500 and not failure.is_refused_for_now
+    return isinstance(failure, _AnswerLost)
+
+
+def _tells_nothing(failure: ApiError | Unreachable) -> bool:
+    """Return whether the last attempt left open what became of those before it."""
+    if isinstance(failure, ApiError):
+        return not failure.is_pending and (failure.status in GATE_STATUSES or failure.status >= 500)
+    return True
+
+
+def _may_repeat(request: Request, failure: ApiError | Unreachable) -> bool:
+    if isinstance(failure, ApiError) and not failure.retryable:
+        return False
+    return request.repeat is Repeat.ALWAYS or not _may_be_done(failure)
+
+
+def _pause_s(failure: ApiError | Unreachable, attempt: int) -> float:
+    """Return what the answer asks for; else back off exponentially, with jitter."""
+    if isinstance(failure, ApiError) and failure.retry_after_s is not None:
+        return failure.retry_after_s
+    return min(PAUSE_S_MAX, FIRST_PAUSE_S * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1)
+
+
+def path_of(template: str, **parameters: str) -> str:
+    """Return a path with these parameters percent-encoded.
+
+    >>> path_of("/customers/{ref}/orders", ref="ann/b")
+    '/customers/ann%2Fb/orders'
+    """
+    return template.format_map({name: quote(value, safe="") for name, value in parameters.items()})
+
+
+def query_of(**parameters: object) -> tuple[tuple[str, str], ...]:
+    """Return a query without the parameters that are None. A trailing underscore in a name is dropped (``from_``)."""
+    return tuple((name.rstrip("_"), str(value)) for name, value in parameters.items() if value is not None)
+
+
+def retry_after_s(answer: Answer) -> float | None:
+    """Return the seconds of the header Retry-After; None without one, or for a date."""
+    text = answer.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else None

@@ -1,0 +1,69 @@
+"""JSON of requests and answers. Answers are read tolerantly: unknown members are passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct
+
+from tallybook_client.errors import Unreadable
+
+T = TypeVar("T")
+
+Amount = Annotated[int, Meta(extra={"is_text": True})]
+"""An amount in base units: an int here, a decimal string on the wire."""
+
+
+class Wire(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A request or an answer of a desk whose members are in camel case."""
+
+
+class Change(Wire, frozen=True, kw_only=True):
+    """What is to be changed of a thing: members that are UNSET stay as they are; None is sent as null."""
+
+
+class _Enveloped(Struct):
+    data: Raw
+
+
+def data_of(body: bytes, kind: type[T]) -> T:
+    """Return the member ``data`` of an answer as a value of this type. Raises Unreadable."""
+    return value_of(value_of(body, _Enveloped).data, kind)
+
+
+def value_of(text: bytes | Raw, kind: type[T]) -> T:
+    """Return JSON as a value of this type; where it wants a number, text of digits is one. Raises Unreadable."""
+    try:
+        return msgspec.json.decode(text, type=kind, strict=False)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(f"the answer is no {kind}: {error}", bytes(text)) from error
+
+
+def members_of(form: Struct) -> dict[str, Any]:
+    """Return the members of a request. UNSET ones are left out, and None but in a Change; amounts are text."""
+    shown = {}
+    for name, wire_name in zip(form.__struct_fields__, form.__struct_encode_fields__, strict=True):
+        value = getattr(form, name)
+        if value is not UNSET and (value is not None or isinstance(form, Change)):
+            shown[wire_name] = _shown(value, name in _amounts_of(type(form)))
+    return shown
+
+
+def json_of(members: Mapping[str, Any]) -> bytes:
+    """Return compact JSON. Decimals are text, times ISO 8601."""
+    return msgspec.json.encode(members)
+
+
+def _shown(value: object, is_amount: bool) -> object:
+    if isinstance(value, Struct):
+        return members_of(value)
+    return str(value) if is_amount and value is not None else value
+
+
+@cache
+def _amounts_of(form: type[Struct]) -> frozenset[str]:
+    hints = get_type_hints(form, include_extras=True)
+    return frozenset(name for name, hint in hints.items() if "is_text" in str(hint))

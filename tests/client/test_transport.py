@@ -1,0 +1,158 @@
+"""Which requests the client repeats, and what it says of those whose outcome nobody knows (T138)."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.apis.kit.http import HttpResponse
+from tallybook_client import ApiError, OutcomeUnknown, Retries, Unreachable, Unreadable
+from tallybook_client.book.envelope import error_of
+from tallybook_client.book.errors import CancelPending, InvalidQuantity, RateLimitExceeded, ServiceUnavailable
+from tallybook_client.transport import Repeat, Request, Session
+from tests.client.http import BASE_URL, InProcess, Trouble
+
+DONE = HttpResponse(200, '{"success": true, "data": 7}')
+READ = Request("GET", "/x")
+ONCE = Request("POST", "/x", key="key-0001")
+TWICE = Request("POST", "/x", repeat=Repeat.IF_NOTHING_WAS_DONE)
+ATTEMPTS = 5
+
+
+def failure(status: int, code: str, retry_after: str | None = None) -> HttpResponse:
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    return HttpResponse(status, f'{{"success": false, "error": {{"code": "{code}", "message": "no"}}}}', headers)
+
+
+BUSY, DOWN = failure(429, "RATE_LIMIT_EXCEEDED", "7"), failure(503, "SERVICE_UNAVAILABLE", "1")
+PENDING, REFUSED = failure(503, "CANCEL_PENDING", "1"), failure(400, "INVALID_QUANTITY")
+UNKNOWN, STRANGER = failure(500, "INTERNAL_ERROR"), failure(401, "AUTH_FAILED")
+
+
+class Sending:
+    """A session over scripted troubles, after which each request succeeds. Pauses pass on a clock of its own."""
+
+    def __init__(self, *troubles: Trouble | HttpResponse, attempts: int = ATTEMPTS) -> None:
+        self.http = InProcess(lambda _: DONE, troubles)
+        self.pauses: list[float] = []
+        self.session = Session(
+            BASE_URL,
+            lambda _: {},
+            error_of,
+            http=self.http,
+            retries=Retries(attempts, within_s=60),
+            pause=self.pauses.append,
+            clock_s=lambda: sum(self.pauses),
+        )
+
+    def __call__(self, request: Request) -> int:
+        """Return how many requests were sent until one succeeded."""
+        assert self.session.send(request).data(int) == 7
+        return len(self.http.sent)
+
+
+@pytest.mark.parametrize("request_", [READ, ONCE], ids=["read", "write under a key"])
+@pytest.mark.parametrize("trouble", [*Trouble, BUSY, DOWN, PENDING, UNKNOWN])
+def test_reads_and_writes_under_a_key_are_repeated_after_whatever_may_pass(
+    request_: Request, trouble: Trouble | HttpResponse
+) -> None:
+    assert Sending(trouble, trouble)(request_) == 3
+
+
+@pytest.mark.parametrize("trouble", [Trouble.NO_CONNECTION, BUSY, DOWN])
+def test_another_write_is_repeated_where_nothing_was_done(trouble: Trouble | HttpResponse) -> None:
+    assert Sending(trouble, trouble)(TWICE) == 3
+
+
+@pytest.mark.parametrize("trouble", [Trouble.LOST_BEFORE, Trouble.LOST_AFTER, Trouble.GATEWAY, UNKNOWN])
+def test_another_write_that_may_have_been_carried_out_is_sent_once_and_its_outcome_is_unknown(
+    trouble: Trouble | HttpResponse,
+) -> None:
+    sending = Sending(trouble)
+    with pytest.raises(OutcomeUnknown) as unknown:
+        sending(TWICE)
+    assert (len(sending.http.sent), unknown.value.key, unknown.value.attempts) == (1, None, 1)
+
+
+def test_another_write_that_is_queued_is_said_to_be_and_not_repeated() -> None:
+    sending = Sending(PENDING)
+    with pytest.raises(CancelPending):
+        sending(TWICE)
+    assert len(sending.http.sent) == 1
+
+
+@pytest.mark.parametrize("last", [Trouble.NO_CONNECTION, BUSY, DOWN, STRANGER])
+def test_a_write_under_a_key_stays_unknown_if_no_later_attempt_tells_of_the_lost_one(
+    last: Trouble | HttpResponse,
+) -> None:
+    sending = Sending(Trouble.LOST_AFTER, *[last] * (ATTEMPTS - 1))
+    with pytest.raises(OutcomeUnknown) as unknown:
+        sending(ONCE)
+    assert unknown.value.key == "key-0001"
+
+
+def test_a_later_attempt_of_a_write_under_a_key_tells_of_the_lost_one() -> None:
+    with pytest.raises(InvalidQuantity):
+        Sending(Trouble.LOST_AFTER, REFUSED)(ONCE)
+
+
+@pytest.mark.parametrize("request_", [READ, ONCE, TWICE])
+@pytest.mark.parametrize("trouble", [REFUSED, STRANGER])
+def test_a_refusal_that_stays_is_not_repeated(request_: Request, trouble: HttpResponse) -> None:
+    sending = Sending(trouble)
+    with pytest.raises(ApiError):
+        sending(request_)
+    assert len(sending.http.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "error"), [(Trouble.NO_CONNECTION, Unreachable), (BUSY, RateLimitExceeded), (DOWN, ServiceUnavailable)]
+)
+@pytest.mark.parametrize("request_", [READ, ONCE, TWICE])
+def test_what_lasts_is_raised_after_the_last_attempt(
+    request_: Request, trouble: Trouble | HttpResponse, error: type[Exception]
+) -> None:
+    sending = Sending(*[trouble] * 9, attempts=3)
+    with pytest.raises(error) as raised:
+        sending(request_)
+    assert (len(sending.http.sent), raised.value.attempts) == (3, 3)  # type: ignore[attr-defined]
+
+
+def test_a_read_whose_answers_are_lost_is_unreachable() -> None:
+    with pytest.raises(Unreachable):
+        Sending(*[Trouble.LOST_AFTER] * ATTEMPTS)(READ)
+
+
+def test_pauses_are_as_long_as_the_service_asks_else_they_grow() -> None:
+    sending = Sending(BUSY, *[Trouble.LOST_BEFORE] * 3)
+    sending(READ)
+    assert sending.pauses[0] == 7
+    assert all(0.5 <= pause / (0.1 * 2**attempt) <= 1 for attempt, pause in enumerate(sending.pauses[1:], 1))
+
+
+def test_a_pause_that_would_end_too_late_is_not_begun() -> None:
+    sending = Sending(failure(429, "RATE_LIMIT_EXCEEDED", "61"))
+    with pytest.raises(RateLimitExceeded) as refused:
+        sending(READ)
+    assert (sending.pauses, refused.value.retry_after_s, refused.value.retryable) == ([], 61, True)
+
+
+def test_credentials_are_made_anew_for_each_attempt() -> None:
+    sending = Sending(Trouble.LOST_BEFORE)
+    counted = iter("12")
+    session = Session(BASE_URL, lambda _: {"Authorization": next(counted)}, error_of, http=sending.http)
+    session.send(READ)
+    assert [sent.headers["authorization"] for sent in sending.http.sent] == ["1", "2"]
+
+
+def test_an_answer_of_another_form_is_unreadable_and_kept() -> None:
+    with pytest.raises(Unreadable) as unreadable:
+        Sending(HttpResponse(200, "<html>"))(READ)
+    assert unreadable.value.body == b"<html>"
+    with pytest.raises(ApiError) as not_the_desks:
+        Sending(HttpResponse(404, "<html>"))(READ)
+    assert (not_the_desks.value.status, not_the_desks.value.code) == (404, "")
+
+
+def test_nothing_answers_at_a_port_where_nothing_listens() -> None:
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9"):
+        Session("http://127.0.0.1:9", lambda _: {}, error_of, retries=Retries(attempts=1)).send(TWICE)
