@@ -9,9 +9,14 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from textwrap import wrap
 
 from chalicelib.apis.book.envelope import STATUS_OF_CODE
+from chalicelib.apis.escrow.envelope import MESSAGES
+from chalicelib.apis.taker import envelope as taker
+from chalicelib.apis.trade import envelope as trade
 from infra.settings import ROOT
 
 CLIENT = ROOT / "client/tallybook_client"
@@ -45,10 +50,53 @@ class Desk:
 
 def of_book() -> Iterator[Documented]:
     for code, status in STATUS_OF_CODE.items():
-        yield Documented(class_name(code), code, status, f"{status} {code}.", code == PENDING)
+        yield Documented(class_name(code), code, status, f"{status} {code}", code == PENDING)
 
 
-DESKS = (Desk("book", "BookError", of_book),)
+SHARED = {40021: "NothingToCancel", 40100: "Unauthorized", 40400: "NotFound", 42900: "TooManyRequests"}
+"""Names for the codes of the trade desk that it answers with several messages."""
+
+
+def of_trade() -> Iterator[Documented]:
+    for code, group in groupby(sorted(trade.Error, key=_code), _code):
+        errors = list(group)
+        name = SHARED.get(code) or class_name(errors[0].name)
+        means = " ".join(f"{one.message.rstrip('.').replace('{field}', '<field>')}." for one in errors)
+        yield Documented(name, str(code), errors[0].status, f"{code}: {means}", errors[0].name == PENDING)
+
+
+def _code(error: trade.Error) -> int:
+    return error.error_code
+
+
+def of_taker() -> Iterator[Documented]:
+    for error in taker.Error:
+        yield Documented(class_name(error.name), str(error.code), error.status, f"{error.code}: {error.message}.")
+
+
+NAMES_OF_STATUS = {
+    401: "Unauthenticated",
+    403: "Forbidden",
+    404: "NotFound",
+    410: "CursorGone",
+    422: "Invalid",
+    429: "TooManyRequests",
+    500: "ServerError",
+}
+"""The escrow desk has no codes but the statuses."""
+
+
+def of_escrow() -> Iterator[Documented]:
+    for status, message in MESSAGES.items():
+        yield Documented(NAMES_OF_STATUS[status], str(status), status, f"{status}: {message.rstrip('.')}.")
+
+
+DESKS = (
+    Desk("book", "BookError", of_book),
+    Desk("trade", "TradeError", of_trade),
+    Desk("taker", "TakerError", of_taker),
+    Desk("escrow", "EscrowError", of_escrow),
+)
 
 
 def class_name(code: str) -> str:
@@ -84,7 +132,11 @@ class {desk.base}(ApiError):
 
 def _class_of(one: Documented, base: str) -> str:
     pending = "    is_pending = True\n" if one.is_pending else ""
-    return f'\n\nclass {one.name}({base}):\n    """{one.means}"""\n\n    documented_status = {one.status}\n{pending}'
+    means = f'    """{one.means}"""'
+    if len(means) > LINE:
+        first, *rest = wrap(one.means, LINE - len('    """'))
+        means = "\n".join([f'    """{first}', *(f"    {line}" for line in rest), '    """'])
+    return f"\n\nclass {one.name}({base}):\n{means}\n\n    documented_status = {one.status}\n{pending}"
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 | desk | class | credential |
 | --- | --- | --- |
 | book | ``BookDesk`` | an API key |
+| trade | ``TradeDesk``; ``public_market`` | a token and its secret; none |
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from tallybook_client.book import BookDesk
 from tallybook_client.errors import ApiError, OutcomeUnknown, TallybookError, Unreachable, Unreadable
 from tallybook_client.feed import START, Event, Feed
+from tallybook_client.trade import TradeDesk, public_market
 from tallybook_client.transport import Retries
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "OutcomeUnknown",
     "Retries",
     "TallybookError",
+    "TradeDesk",
     "Unreachable",
     "Unreadable",
+    "public_market",
 ]

@@ -1,10 +1,15 @@
-"""Lists by limit and offset as iterators."""
+"""Lists as iterators: by limit and offset, by cursor, by number of page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from itertools import count, islice
+from typing import Any, TypeVar
+
+from msgspec import Raw
+
+from tallybook_client.transport import Session, query_of
+from tallybook_client.wire import value_of
 
 Row = TypeVar("Row")
 
@@ -38,3 +43,58 @@ def _rows(
         if len(rows) < page_size and not may_be_short:
             return
         offset += len(rows)
+
+
+def by_cursor(
+    session: Session,
+    path: str,
+    asked: Mapping[str, Any],
+    name: str,
+    kind: type[list[Row]],
+    page_size: int,
+    limit: int | None = None,
+) -> Iterator[Row]:
+    """Yield the rows of all pages of a list of the trade desk, which follow one another by ``nc`` (R18).
+
+    name: of the list in the answer. kind: its type. A cursor is a place between rows: new ones do not shift it.
+    """
+
+    def rows() -> Iterator[Row]:
+        query, cursor = query_of(**asked, page_size=_at_most(page_size, limit)), None
+        while True:
+            answer = session.get(path, dict[str, Raw], (*query, *query_of(c=cursor)))
+            yield from value_of(answer[name], kind)
+            cursor = value_of(answer["nc"], str | None)  # type: ignore[arg-type]
+            if cursor is None:
+                return
+
+    return islice(rows(), limit)
+
+
+def by_page(
+    session: Session,
+    path: str,
+    asked: Mapping[str, Any],
+    name: str,
+    kind: type[list[Row]],
+    page_size: int,
+    limit: int | None = None,
+    *,
+    names: tuple[str, str] = ("current_page", "page_size"),
+) -> Iterator[Row]:
+    """Yield the rows of all pages of a list that has numbered pages only. names: of the parameters."""
+
+    def rows() -> Iterator[Row]:
+        size = _at_most(page_size, limit)
+        for number in count(1):
+            query = query_of(**asked, **dict(zip(names, (number, size), strict=True)))
+            found = value_of(session.get(path, dict[str, Raw], query)[name], kind)
+            yield from found
+            if len(found) < size:
+                return
+
+    return islice(rows(), limit)
+
+
+def _at_most(page_size: int, limit: int | None) -> int:
+    return page_size if limit is None else max(1, min(page_size, limit))

@@ -16,6 +16,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import TypeVar
 from urllib.parse import quote, urlencode
@@ -197,8 +198,10 @@ def path_of(template: str, **parameters: str) -> str:
 
 
 def query_of(**parameters: object) -> tuple[tuple[str, str], ...]:
-    """Return a query without the parameters that are None. A trailing underscore in a name is dropped (``from_``)."""
-    return tuple((name.rstrip("_"), str(value)) for name, value in parameters.items() if value is not None)
+    """Return a query without parameters that are None or empty. Times are ISO 8601; ``from_`` is sent as ``from``."""
+    given = {name: value for name, value in parameters.items() if value is not None and value != ""}
+    texts = {name: value.isoformat() if isinstance(value, datetime) else str(value) for name, value in given.items()}
+    return tuple((name.rstrip("_"), text) for name, text in texts.items())
 
 
 def retry_after_s(answer: Answer) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -60,6 +61,8 @@ def json_of(members: Mapping[str, Any]) -> bytes:
 def _shown(value: object, is_amount: bool) -> object:
     if isinstance(value, Struct):
         return members_of(value)
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return str(value) if is_amount and value is not None else value
 
 

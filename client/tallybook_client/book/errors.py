@@ -14,236 +14,236 @@ class BookError(ApiError):
 
 
 class NotFound(BookError):
-    """404 NOT_FOUND."""
+    """404 NOT_FOUND"""
 
     documented_status = 404
 
 
 class MethodNotAllowed(BookError):
-    """405 METHOD_NOT_ALLOWED."""
+    """405 METHOD_NOT_ALLOWED"""
 
     documented_status = 405
 
 
 class AuthRequired(BookError):
-    """401 AUTH_REQUIRED."""
+    """401 AUTH_REQUIRED"""
 
     documented_status = 401
 
 
 class AuthFailed(BookError):
-    """401 AUTH_FAILED."""
+    """401 AUTH_FAILED"""
 
     documented_status = 401
 
 
 class AuthError(BookError):
-    """500 AUTH_ERROR."""
+    """500 AUTH_ERROR"""
 
     documented_status = 500
 
 
 class RateLimitExceeded(BookError):
-    """429 RATE_LIMIT_EXCEEDED."""
+    """429 RATE_LIMIT_EXCEEDED"""
 
     documented_status = 429
 
 
 class ServiceNotEnabled(BookError):
-    """403 SERVICE_NOT_ENABLED."""
+    """403 SERVICE_NOT_ENABLED"""
 
     documented_status = 403
 
 
 class CustomerFrozen(BookError):
-    """403 CUSTOMER_FROZEN."""
+    """403 CUSTOMER_FROZEN"""
 
     documented_status = 403
 
 
 class PayloadTooLarge(BookError):
-    """413 PAYLOAD_TOO_LARGE."""
+    """413 PAYLOAD_TOO_LARGE"""
 
     documented_status = 413
 
 
 class InvalidParam(BookError):
-    """400 INVALID_PARAM."""
+    """400 INVALID_PARAM"""
 
     documented_status = 400
 
 
 class IdempotencyKeyRequired(BookError):
-    """400 IDEMPOTENCY_KEY_REQUIRED."""
+    """400 IDEMPOTENCY_KEY_REQUIRED"""
 
     documented_status = 400
 
 
 class IdempotencyMismatch(BookError):
-    """409 IDEMPOTENCY_MISMATCH."""
+    """409 IDEMPOTENCY_MISMATCH"""
 
     documented_status = 409
 
 
 class ValidationError(BookError):
-    """400 VALIDATION_ERROR."""
+    """400 VALIDATION_ERROR"""
 
     documented_status = 400
 
 
 class OrderNotFound(BookError):
-    """404 ORDER_NOT_FOUND."""
+    """404 ORDER_NOT_FOUND"""
 
     documented_status = 404
 
 
 class TokenExists(BookError):
-    """409 TOKEN_EXISTS."""
+    """409 TOKEN_EXISTS"""
 
     documented_status = 409
 
 
 class TokenNotFound(BookError):
-    """404 TOKEN_NOT_FOUND."""
+    """404 TOKEN_NOT_FOUND"""
 
     documented_status = 404
 
 
 class InvalidTransfer(BookError):
-    """400 INVALID_TRANSFER."""
+    """400 INVALID_TRANSFER"""
 
     documented_status = 400
 
 
 class WebhookNotFound(BookError):
-    """404 WEBHOOK_NOT_FOUND."""
+    """404 WEBHOOK_NOT_FOUND"""
 
     documented_status = 404
 
 
 class DeliveryNotFound(BookError):
-    """404 DELIVERY_NOT_FOUND."""
+    """404 DELIVERY_NOT_FOUND"""
 
     documented_status = 404
 
 
 class TooManyWebhooks(BookError):
-    """409 TOO_MANY_WEBHOOKS."""
+    """409 TOO_MANY_WEBHOOKS"""
 
     documented_status = 409
 
 
 class WebhookNotActive(BookError):
-    """409 WEBHOOK_NOT_ACTIVE."""
+    """409 WEBHOOK_NOT_ACTIVE"""
 
     documented_status = 409
 
 
 class CursorGone(BookError):
-    """410 CURSOR_GONE."""
+    """410 CURSOR_GONE"""
 
     documented_status = 410
 
 
 class CancelPending(BookError):
-    """503 CANCEL_PENDING."""
+    """503 CANCEL_PENDING"""
 
     documented_status = 503
     is_pending = True
 
 
 class InternalError(BookError):
-    """500 INTERNAL_ERROR."""
+    """500 INTERNAL_ERROR"""
 
     documented_status = 500
 
 
 class ServiceUnavailable(BookError):
-    """503 SERVICE_UNAVAILABLE."""
+    """503 SERVICE_UNAVAILABLE"""
 
     documented_status = 503
 
 
 class OrderBookNotFound(BookError):
-    """404 ORDER_BOOK_NOT_FOUND."""
+    """404 ORDER_BOOK_NOT_FOUND"""
 
     documented_status = 404
 
 
 class WrongSettlementMode(BookError):
-    """400 WRONG_SETTLEMENT_MODE."""
+    """400 WRONG_SETTLEMENT_MODE"""
 
     documented_status = 400
 
 
 class OrderBookInactive(BookError):
-    """400 ORDER_BOOK_INACTIVE."""
+    """400 ORDER_BOOK_INACTIVE"""
 
     documented_status = 400
 
 
 class PriceRequired(BookError):
-    """400 PRICE_REQUIRED."""
+    """400 PRICE_REQUIRED"""
 
     documented_status = 400
 
 
 class InvalidPrice(BookError):
-    """400 INVALID_PRICE."""
+    """400 INVALID_PRICE"""
 
     documented_status = 400
 
 
 class InvalidQuantity(BookError):
-    """400 INVALID_QUANTITY."""
+    """400 INVALID_QUANTITY"""
 
     documented_status = 400
 
 
 class OrderTooSmall(BookError):
-    """400 ORDER_TOO_SMALL."""
+    """400 ORDER_TOO_SMALL"""
 
     documented_status = 400
 
 
 class OrderTooLarge(BookError):
-    """400 ORDER_TOO_LARGE."""
+    """400 ORDER_TOO_LARGE"""
 
     documented_status = 400
 
 
 class InvalidValue(BookError):
-    """400 INVALID_VALUE."""
+    """400 INVALID_VALUE"""
 
     documented_status = 400
 
 
 class InsufficientBalance(BookError):
-    """400 INSUFFICIENT_BALANCE."""
+    """400 INSUFFICIENT_BALANCE"""
 
     documented_status = 400
 
 
 class InvalidPair(BookError):
-    """400 INVALID_PAIR."""
+    """400 INVALID_PAIR"""
 
     documented_status = 400
 
 
 class TokenNotRegistered(BookError):
-    """400 TOKEN_NOT_REGISTERED."""
+    """400 TOKEN_NOT_REGISTERED"""
 
     documented_status = 400
 
 
 class InvalidConfig(BookError):
-    """400 INVALID_CONFIG."""
+    """400 INVALID_CONFIG"""
 
     documented_status = 400
 
 
 class OrderBookExists(BookError):
-    """409 ORDER_BOOK_EXISTS."""
+    """409 ORDER_BOOK_EXISTS"""
 
     documented_status = 409
 

@@ -61,10 +61,9 @@ class Exports:
         return self._pages("balances", customerRef=customer_ref, at=at, format=form)
 
     def _pages(self, what: str, **asked: str | datetime | None) -> Iterator[str]:
-        named = {name: one.isoformat() if isinstance(one, datetime) else one for name, one in asked.items()}
         after: str | None = None
         while True:
-            query = query_of(**named, limit=PAGE_SIZE_MAX, after=after)
+            query = query_of(**asked, limit=PAGE_SIZE_MAX, after=after)
             answer = self._session.send(Request("GET", f"{BASE}/{what}", query))
             yield answer.body.decode()
             after = answer.headers.get("X-Next-Cursor")

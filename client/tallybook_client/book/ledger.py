@@ -125,7 +125,7 @@ class Ledger:
     ) -> Iterator[Transaction]:
         """Yield what happened to balances, newest first (T37). since, until: both included; with a time zone."""
         chosen = {"customerRef": customer_ref, "tokenAddress": token_address, "type": type}
-        span = {"from": _time(since), "to": _time(until)}
+        span = {"from": since, "to": until}
 
         def page(size: int, offset: int) -> list[Transaction]:
             query = query_of(**chosen, **span, limit=size, offset=offset)
@@ -168,7 +168,3 @@ def _movement(
 
 def _given(members: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
-
-
-def _time(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat()

@@ -1,0 +1,1 @@
+"""The taker desk: its errors."""

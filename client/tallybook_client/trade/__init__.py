@@ -1,0 +1,191 @@
+"""The trade desk: one customer places orders, with signed requests."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any, Literal, TypeVar
+
+from tallybook_client.feed import WAIT_S, EventPage, Feed
+from tallybook_client.paging import by_cursor, by_page
+from tallybook_client.trade.envelope import error_of, signed_headers
+from tallybook_client.trade.errors import AlreadyCanceled, InvalidParameters, NothingToCancel
+from tallybook_client.trade.market import MOUNT, PAGE_SIZE_MAX, PRIVATE, Market, public_market
+from tallybook_client.trade.models import (
+    Balance,
+    CancelledOrder,
+    CancelOfAll,
+    NewOrder,
+    Order,
+    PlacedOrder,
+    StatementRow,
+    Trade,
+    TradingFee,
+)
+from tallybook_client.transport import Repeat, Request, Session, path_of, query_of
+from tallybook_client.wire import json_of, members_of
+
+__all__ = ["NewOrder", "TradeDesk", "public_market"]
+
+T = TypeVar("T")
+Status = Literal["open", "executed_partially", "executed_completely", "canceled"]
+
+
+class TradeDesk:
+    """``TradeDesk("http://127.0.0.1:8000", token, secret)``: all calls of the trade desk, signed. Thread-safe.
+
+    ``market``: market data. options: of the transport's Session: ``retries``, ``http``, ``answer_s``.
+    """
+
+    def __init__(self, base_url: str, token: str, secret: str, **options: Any) -> None:
+        self._session = Session(base_url, partial(signed_headers, token, secret), error_of, **options)
+        self.market = Market(self._session, PRIVATE)
+
+    def place(self, order: NewOrder, *, wait_s: int = 0) -> PlacedOrder:
+        """Place an order; return it as admitted, or with ``wait_s`` (at most 10) as first matched (R27).
+
+        Its ``external_id`` is the key under which a repeat is placed once: one that finds it used shows that order.
+        Raises TradeError; OutcomeUnknown, whose key is the external_id to look for.
+        """
+        key = order.external_id or str(uuid.uuid4())
+        members = members_of(order) | {"external_id": key}
+        if order.expiration is not None:
+            members["expiration"] = int(order.expiration.timestamp() * 1000)
+        request = Request("POST", f"{MOUNT}/orders", body=json_of(members), key=key, wait_s=wait_s)
+        try:
+            return self._session.send(request).data(PlacedOrder)
+        except InvalidParameters as error:
+            if error.attempts == 1 or "external_id" not in error.fields:
+                raise
+            found = self.order(external_id=key)
+            return PlacedOrder(**{name: getattr(found, name) for name in PlacedOrder.__struct_fields__})
+
+    def cancel(self, order_id: str | None = None, *, external_id: str | None = None) -> CancelledOrder:
+        """Cancel what is left of an order, by its id or its external id, and wait for it.
+
+        A cancel that is still queued is asked for again. Raises NotFound, AlreadyCanceled, NothingToCancel.
+        """
+        if order_id is not None:
+            path, body = f"{MOUNT}/orders", json_of({"id": order_id})
+        else:
+            path, body = f"{MOUNT}/orders/by-external-id", json_of({"external_id": external_id})
+        try:
+            return self._session.send(Request("DELETE", path, body=body)).data(CancelledOrder)
+        except AlreadyCanceled as error:
+            if error.attempts == 1:
+                raise
+            found = self.order(order_id, external_id=external_id)
+            return CancelledOrder(**{name: getattr(found, name) for name in CancelledOrder.__struct_fields__})
+
+    def cancel_all(self, pair: str | None = None) -> list[CancelOfAll]:
+        """Cancel all live orders, of a pair or of all; return what was live (R42): nothing if nothing was."""
+        body = json_of({"pair": pair}) if pair else b""
+        request = Request("DELETE", f"{MOUNT}/orders/all", body=body, repeat=Repeat.IF_NOTHING_WAS_DONE)
+        try:
+            return self._session.send(request).data(list[CancelOfAll])
+        except NothingToCancel:
+            return []
+
+    def order(self, order_id: str | None = None, *, external_id: str | None = None) -> Order:
+        """Return an order with its trades, by its id or its external id. Raises NotFound."""
+        if order_id is not None:
+            return self._session.get(path_of(f"{MOUNT}/orders/{{id}}", id=order_id), Order)
+        path = path_of(f"{MOUNT}/orders/by-external-id/{{id}}", id=external_id or "")
+        return self._session.get(path, Order)
+
+    def orders(
+        self,
+        pair: str,
+        *,
+        status: Sequence[Status] = (),
+        side: str | None = None,
+        type: str | None = None,
+        ids: Sequence[str] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+        updated_since: datetime | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Order]:
+        """Yield the customer's orders of a pair, newest first. since, until: of placement, six months at most."""
+        chosen = {"pair": pair, "status": ",".join(status), "side": side, "type": type, "ids": ",".join(ids)}
+        asked = {**chosen, "start_date": since, "end_date": until, "updated_since": updated_since}
+        return self._rows("/orders", asked, "orders", list[Order], limit)
+
+    def open_orders(
+        self, pair: str | None = None, *, side: str | None = None, limit: int | None = None
+    ) -> Iterator[Order]:
+        """Yield the customer's live orders, of a pair or of all, newest first."""
+        return self._rows("/orders/open", {"pair": pair, "side": side}, "orders", list[Order], limit)
+
+    def trades_of_order(self, order_id: str, *, limit: int | None = None) -> Iterator[Trade]:
+        """Yield an order's trades, newest first. Raises NotFound."""
+        return self._rows("/orders/trades", {"order_id": order_id}, "trades", list[Trade], limit)
+
+    def trades(
+        self,
+        pair: str,
+        *,
+        order_id: str | None = None,
+        external_id: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Trade]:
+        """Yield the customer's trades of a pair, newest first, of six months at most."""
+        asked = {"pair": pair, "order_id": order_id, "external_id": external_id, "start_date": since, "end_date": until}
+        return self._rows("/user/trades", asked, "trades", list[Trade], limit)
+
+    def balances(self, codes: Sequence[str] = ()) -> list[Balance]:
+        """Return what the customer has of each token, or of these (R36)."""
+        query = query_of(currency_code=",".join(codes) or None)
+        return self._session.get(f"{MOUNT}/user/balances", list[Balance], query)
+
+    def balances_of_day(self, day: date) -> list[Balance]:
+        """Return what the customer had at the end of a UTC day (R59)."""
+        path = path_of(f"{MOUNT}/user/balances/{{date}}", date=day.strftime("%Y-%m-%d"))
+        return self._session.get(path, list[Balance])
+
+    def statement(
+        self,
+        currency_code: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+    ) -> Iterator[StatementRow]:
+        """Yield what changed the customer's balances, or one of them, newest first (R60)."""
+        path = f"{MOUNT}/user/statement"
+        if currency_code is not None:
+            path = path_of(f"{path}/{{code}}", code=currency_code)
+        asked = {"start_time": since, "end_time": until}
+        return by_page(self._session, path, asked, "statement", list[StatementRow], PAGE_SIZE_MAX, limit)
+
+    def trading_fees(self, pair: str) -> list[TradingFee]:
+        """Return a pair's fees of both sides, in percent."""
+        return self._session.get(f"{MOUNT}/user/trading-fees", list[TradingFee], query_of(pair=pair))
+
+    def estimate_price(self, pair: str, side: Literal["buy", "sell"], amount: Decimal | int) -> Decimal:
+        """Return the average price that a market order of this amount would have now (R56)."""
+        path = path_of(f"{MOUNT}/orders/estimate-price/{{pair}}", pair=pair)
+        return self._session.get(path, dict[str, Decimal], query_of(amount=f"{amount:f}", side=side))["price"]
+
+    def ticket(self) -> str:
+        """Return a ticket that says on a WebSocket who the client is: good for a minute, and once."""
+        return self._session.send(Request("POST", f"{MOUNT}/ticket")).data(dict[str, str])["ticket"]
+
+    def events(self, after: str | None = None, *, pair: str | None = None, wait_s: int = WAIT_S) -> Feed:
+        """Return the customer's feed after a cursor, ``"start"``, or from now, of a pair or of all.
+
+        wait_s: how long a request waits, at most 20; 0: end at the newest event.
+        """
+        return Feed(partial(self._events, pair), after, wait_s)
+
+    def _events(self, pair: str | None, after: str | None, wait_s: int) -> EventPage:
+        query = query_of(pair=pair, after=after, limit=1000)
+        return self._session.get(f"{MOUNT}/events", EventPage, query, wait_s)
+
+    def _rows(self, path: str, asked: dict[str, Any], name: str, kind: type[list[T]], limit: int | None) -> Iterator[T]:
+        return by_cursor(self._session, MOUNT + path, asked, name, kind, PAGE_SIZE_MAX, limit)
