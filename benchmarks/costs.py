@@ -23,7 +23,7 @@ from benchmarks.counting import Step, of_least_cpu
 from benchmarks.desk_paths import escrow_path, lapse_step, release_step, signed_path
 from benchmarks.engine import DelayedClient, databases, engine_database, machine
 from benchmarks.figures import rounded
-from benchmarks.pipeline import expired_by_the_clock
+from benchmarks.pipeline import expired_by_the_clock, fired_by_the_clock
 from chalicelib.tables.dynamodb import Database
 from infra.settings import ROOT
 
@@ -192,10 +192,12 @@ def main() -> None:
         swept = [lapse_step(next(empty), SWEPT), release_step(next(empty), SWEPT)]
         delayed = DelayedClient(engine._client, CALL_MS)
         expired = max(expired_by_the_clock(empty, delayed) for _ in range(ROUNDS))
+        fired = max(fired_by_the_clock(empty, delayed) for _ in range(ROUNDS))
     print(f"{machine()}\n")
     for lines in (unit_lines(found), million_lines(found), month_lines(found), sweep_lines(swept)):
         print("\n".join(lines), end="\n\n")
     print(f"of orders that expire together, {expired:.0f} a second end, with calls of {CALL_MS:.0f} ms")
+    print(f"of switches that are due together, {fired:.0f} a second fire")
 
 
 if __name__ == "__main__":

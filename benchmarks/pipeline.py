@@ -1,4 +1,4 @@
-"""Orders a second by the clock, over an embedded engine: the matcher in batches, and orders that expire together.
+"""Rates by the clock, over an embedded engine: the matcher in batches; orders that end and switches that fire at once.
 
 Every order is another customer's, and orders trade in pairs on a book of 100 levels. The engine and the program share
 the machine, so a rate means little by itself: it is divided by that of the engine's own conditional puts, one after the
@@ -20,6 +20,7 @@ from chalicelib.domain.ledger.amounts import Side
 from chalicelib.services.books.admission import Admission, Admitted
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.matcher import Matcher
+from chalicelib.services.books.switches import DeadManSwitches
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import ThreadPool
@@ -98,3 +99,19 @@ def expired_by_the_clock(empty: Iterator[Database], delayed: DelayedClient, orde
     taken_s = delayed.seconds(Expiring(there, Matcher(there, lambda: end_ms), lambda: end_ms).check)
     assert {row["status"] for row in database.scan("orders")} == {"EXPIRED"}
     return orders / taken_s
+
+
+def fired_by_the_clock(empty: Iterator[Database], delayed: DelayedClient, switches: int = 100) -> float:
+    """Return the dead man's switches a second that fire where all are due at the same time, with delayed calls."""
+    database, customers = next(empty), customers_of(switches)
+    open_venue(database, customers)
+    admission, armed_ms = Admission(database), now_ms()
+    for customer in customers:
+        request = OrderRequest(customer, Side.SELL, OrderType.LIMIT, TimeInForce.GTC, PRICE, QUANTITY)
+        assert isinstance(admission.place(INSTANCE, BOOK.book_id, request), Admitted)
+        DeadManSwitches(database, lambda: armed_ms).set(INSTANCE, customer, LIFE_MS // 1000)
+    there, due_ms = as_served(database), armed_ms + LIFE_MS
+    taken_s = delayed.seconds(Expiring(there, Matcher(there, lambda: due_ms), lambda: due_ms).check)
+    queued = [row for row in database.scan("inbox") if row["kind"] == "cancel_all"]
+    assert len(queued) == switches
+    return switches / taken_s

@@ -211,7 +211,7 @@ def _check_cancel_alls(venue: Venue) -> None:
             raw: Row = event
             if running is not None:
                 closes = raw["reason"] if raw["type"] == "closed" else None
-                by_it = closes == "CANCEL_ALL" and customers[raw["order"]] == running["customer"]
+                by_it = closes == running["reason"] and customers[raw["order"]] == running["customer"]
                 may_come = by_it or closes == "EXPIRED" or raw["type"] == "cancelAllEnded"
                 assert may_come, f"O9: {raw} before {running} is done"
             match raw["type"]:
@@ -222,7 +222,8 @@ def _check_cancel_alls(venue: Venue) -> None:
                 case "traded" if raw["makerRemaining"] == "0":
                     resting.discard(raw["maker"])
                 case "closed":
-                    assert running is not None or raw["reason"] != "CANCEL_ALL", f"O9: {raw} with no cancel-all"
+                    is_of_one = raw["reason"] in ("CANCEL_ALL", "DEAD_MAN")
+                    assert running is not None or not is_of_one, f"O9: {raw} with no cancel-all"
                     resting.discard(raw["order"])
                 case "cancelAllBegun":
                     running = raw

@@ -8,6 +8,7 @@ row is put with the order and removed once the order has ended, for whatever rea
                                                                 +--postpone: it has not--> a later minute ----+
 
 A halt of a book has a row too, so that it ends even if nobody trades (O12). Its row is put once the halt is decided.
+A dead man's switch (``switches``) has one no later than its time (O10).
 
 The matcher and its journal decide whether an order has expired; a stale or duplicate row does no harm. One more row
 records which minutes are swept: all checks due in them are done.
@@ -18,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rows import Row
 from chalicelib.tables.writes import ConditionFailed, Put, Write
@@ -29,13 +31,13 @@ ROW_LIFE_S = 30 * 86_400
 SWEPT = {"minute": 0, "look": "swept"}
 """Key of the row that records the swept minutes: no order expires in the first minute of 1970."""
 PAGE_ROWS = 1000
-HALT = "halt/"
-"""What the name of a halt's row begins with; no order's id does."""
+HALT, SWITCH = "halt/", "switch/"
+"""What the names of the rows of halts and of switches begin with; no order's id does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """An order that expires, or a halt that ends (``halt_end``).
+    """An order that expires, a halt that ends (``halt_end``), or a switch that fires (``switch_time``).
 
     check_at_ms: time of its next check, ms since the epoch: its expiry or end, unless postponed.
     """
@@ -55,10 +57,23 @@ class Expiry:
         """Whether it is a halt that ends."""
         return self.order_id.startswith(HALT)
 
+    @property
+    def is_switch(self) -> bool:
+        """Whether it is a dead man's switch."""
+        return self.order_id.startswith(SWITCH)
+
 
 def halt_end(book: str, until_ms: int) -> Expiry:
     """Return the end of a book's halt as it is scheduled: of no owner, and named after the book."""
     return Expiry(book, "", f"{HALT}{book}", until_ms)
+
+
+def switch_time(owner: str, check_at_ms: int) -> Expiry:
+    """Return the check of an owner's switch as it is scheduled: of no book.
+
+    An owner's name may be longer than a sort key can be, so its digest stands for it.
+    """
+    return Expiry("", owner, f"{SWITCH}{digest_of(owner)}", check_at_ms)
 
 
 def minute_of(at_ms: int) -> int:

@@ -10,6 +10,7 @@ from chalicelib.apis.kit.answering import Deferred, endpoints_of
 from chalicelib.apis.trade.ahead import RowsAhead
 from chalicelib.apis.trade.api import TradeApi
 from chalicelib.apis.trade.balances import BalanceEndpoints
+from chalicelib.apis.trade.cancelling_after import CancelAfterEndpoint
 from chalicelib.apis.trade.gate import Caller, Gate
 from chalicelib.apis.trade.listing import ListingEndpoints
 from chalicelib.apis.trade.market import MarketEndpoints
@@ -30,6 +31,7 @@ from chalicelib.services.books.cancelling_all import CancellingAll
 from chalicelib.services.books.depth import DepthReader
 from chalicelib.services.books.market_data import MarketData
 from chalicelib.services.books.reading import BooksReading
+from chalicelib.services.books.switches import DeadManSwitches
 from chalicelib.services.books.trades import TradeHistory
 from chalicelib.services.books.waiting import CANCEL_WAIT_S, OutcomeWaiter
 from chalicelib.services.ledger.reading import LedgerReading
@@ -103,6 +105,7 @@ def new_trade_desk(
         ROUTES,
         placing=PlacingEndpoints(admission, outcomes, pairs, FrozenCustomers(database).has),
         cancels=CancelEndpoints(admission, reading, outcomes, pairs, cancelling_all, cancel_wait_s),
+        cancel_after=CancelAfterEndpoint(DeadManSwitches(database, clock)),
         listing=ListingEndpoints(reading, pairs),
         detail=OrderDetailEndpoints(reading, pairs),
         trades=TradeEndpoints(reading, pairs),

@@ -45,6 +45,7 @@ from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.lost_commands import LOST_AFTER_MS, SHARES, SWEEP_EVERY_MS, LostCommands
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.projection import Projector
+from chalicelib.services.books.switches import DeadManSwitches
 from chalicelib.services.calling import caller_of
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.push.broadcasting import BEAT_S
@@ -158,6 +159,7 @@ def test_no_policy_grants_what_its_function_does_not_do(
     expire(world, monkeypatch)
     halt(world)
     park(world)
+    fire(world, monkeypatch)
     at_the_taker_desk(memory_database._client)
     at_the_escrow_desk(memory_database._client)
     deliver_webhooks(memory_database)
@@ -313,6 +315,21 @@ def halt(world: World) -> None:
     world.now_ms = until_ms
     assert Expiring(world.database, world.matcher(), lambda: world.now_ms).check()
     assert world.books.halts([world.book]) == {}
+
+
+def fire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a dead man's switch turned off, and one fire, for a customer with more orders than are read."""
+    monkeypatch.setattr("chalicelib.services.books.switches.ORDERS_READ_MAX", 0)
+    monkeypatch.setattr("chalicelib.services.books.switches.BOOKS_A_TRANSACTION", 1)
+    switches = DeadManSwitches(world.database, lambda: world.now_ms)
+    with work_of("api_handler"):
+        for timeout_s in (60, 0, 60, 30):
+            switches.set(INSTANCE, "ann", timeout_s)
+    world.placed("ann", "BUY", 1, 3)
+    world.now_ms += 30_000
+    assert Expiring(world.database, world.matcher(), lambda: world.now_ms).check()
+    assert [row["reason"] for row in world.inbox_rows() if row["kind"] == "cancel_all"][-1] == "DEAD_MAN"
+    world.deliver(records=records_of(world))
 
 
 def close_while_it_is_swept(world: World) -> None:

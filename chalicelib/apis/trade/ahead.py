@@ -47,6 +47,8 @@ class RowsAhead:
             case "cancels.by_id":
                 order_id = place_schema.order_id_member(place_schema.members_of(request.body))
                 return self._order(order_id, caller) + self._cancel(order_id, caller)
+            case "cancel_after.set":
+                return [self.books.switch(caller.instance, caller.name)]
             case "cancels.by_external_id":
                 name = place_schema.external_id_member(place_schema.members_of(request.body))
                 return [self.books.external_id(caller.instance, caller.name, name), *self._recent_market(caller)]

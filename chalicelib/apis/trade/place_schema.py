@@ -48,6 +48,8 @@ EXPIRATION_S_MAX = 100_000_000_000
 """An expiration below this is in seconds, from here on in ms (R24)."""
 EXPIRATION_MS_MAX = 253_402_300_799_999
 """The last moment of the year 9999: what lies beyond is no time that anybody means."""
+TIMEOUT_S_MIN, TIMEOUT_S_MAX = 5, 86_400
+"""Bounds of a dead man's switch in seconds (O10)."""
 _EXTERNAL_ID = re.compile(r"[\x21-\x7e]{1,36}")
 
 Word = TypeVar("Word")
@@ -195,6 +197,24 @@ def pair_to_cancel(body: bytes, query: Mapping[str, list[str]]) -> str | None:
         if name != "pair" or name in query:
             raise invalid(name)
     return text(members, "pair") if members.get("pair") is not None else None
+
+
+def timeout_member(body: bytes, query: Mapping[str, list[str]]) -> int:
+    """Return after how many seconds all orders are to be canceled, 0 for never (O10). Raises Fault.
+
+    Another member, such as a pair, would say which ones: it is a fault and not ignored.
+    """
+    members = _every_member_of(body)
+    for name in (*members, *query):
+        if name != "timeout" or name in query:
+            raise invalid(name)
+    try:
+        timeout_s = units_of(members.get("timeout"), 0)
+    except NotAnAmount as error:
+        raise invalid("timeout", error.reason) from error
+    if timeout_s and not TIMEOUT_S_MIN <= timeout_s <= TIMEOUT_S_MAX:
+        raise invalid("timeout", f"It is neither 0 nor from {TIMEOUT_S_MIN} to {TIMEOUT_S_MAX}.")
+    return timeout_s
 
 
 def order_id_member(members: Members) -> str:

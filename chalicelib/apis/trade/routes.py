@@ -11,7 +11,10 @@ from chalicelib.domain.tenancy.keys import Permission
 READ, BUY_SELL = Permission.READ, Permission.BUY_SELL
 MOUNT, *OTHER_MOUNTS = MOUNTS["trade"]
 WORDS_AFTER_ORDERS = frozenset(
-    ("open", "trades", "all", "cancel", "by-external-id", "cancel-by-external-id", "estimate-price")
+    (
+        *("open", "trades", "all", "cancel", "by-external-id", "cancel-by-external-id", "estimate-price"),
+        "cancel-all-after",
+    )
 )
 """Words that are never an order's id, for any method (R1)."""
 PAGE, WINDOW = ("page_size", "current_page", "c"), ("start_date", "end_date")
@@ -59,6 +62,8 @@ ROUTES: RouteTable[Permission | None] = RouteTable(
         _cancel("POST", "/orders/cancel-by-external-id", "cancels.by_external_id", "external_id_member"),
         _route("DELETE", "/orders/all", BUY_SELL, "cancels.all_of_customer", "CancelledOrders",
                "PAIR_NOT_FOUND", "NOTHING_TO_CANCEL", body="place_schema:pair_to_cancel"),
+        _route("POST", "/orders/cancel-all-after", BUY_SELL, "cancel_after.set", "CancelAllAfter",
+               body="place_schema:timeout_member"),
         _route("GET", "/orders/open", READ, "listing.open_orders", "OrderPage", "PAIR_NOT_FOUND",
                query=("pair", "side", *PAGE)),
         _route("GET", "/orders/trades", READ, "detail.trades", "TradePage", "ORDER_NOT_FOUND",

@@ -14,6 +14,7 @@ from chalicelib.tables.external_ids import name_at
 from chalicelib.tables.frozen_customers import frozen_at
 from chalicelib.tables.orders import open_order_at
 from chalicelib.tables.read_ahead import RowAt
+from chalicelib.tables.switches import switch_at
 from chalicelib.tables.tokens import token_at
 
 
@@ -68,6 +69,9 @@ class BooksAhead:
 
     def open_order(self, instance: str, customer: str, order_id: str) -> RowAt:
         return open_order_at(customer_key(instance, customer), order_id)
+
+    def switch(self, instance: str, customer: str) -> RowAt:
+        return switch_at(customer_key(instance, customer))
 
     def recent_books(self, instance: str, customer: str, books_max: int = RECENT_MAX) -> list[str]:
         """Return the ids of the books in which the customer should have orders, the likeliest first."""

@@ -1,4 +1,4 @@
-"""Expiry: orders end at their time, even in a book where nothing else happens (R24).
+"""Expiry: orders end at their time, even in a book where nothing else happens (R24); dead man's switches fire (O10).
 
 A matcher closes due orders before it decides anything, so no order trades late. In a quiet book nothing is decided. So
 a check runs twice a second and reads the due rows of the table ``expiries``. If the order of a row has ended, the check
@@ -23,6 +23,7 @@ from chalicelib.services.books import matcher as matching
 from chalicelib.services.books.lost_commands import LostCommands
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.parking import BookParked
+from chalicelib.services.books.switches import DeadManSwitches
 from chalicelib.support.bounded_cache import BoundedCache
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import Metric, logger, measure
@@ -88,6 +89,7 @@ class Expiring:
         self._matcher = matcher
         self._now_ms = now_ms
         self._failures: BoundedCache[str, _Failures] = BoundedCache(FAILING_BOOKS_MAX)
+        self._switches = DeadManSwitches(database, now_ms)
         self._lost = LostCommands(database, matcher, now_ms)
 
     def run(self, goes_on: Callable[[], bool], pause: Callable[[float], object]) -> None:
@@ -165,8 +167,10 @@ class Expiring:
         """
         left: list[Expiry] = []
         for expiries in batched(due, ROWS_AT_A_TIME):
-            waiting = [expiry for expiry in expiries if run.has_more(expiry.book)]
-            live = self._live([expiry for expiry in expiries if not run.has_more(expiry.book)])
+            waiting = self._switches.check([expiry for expiry in expiries if expiry.is_switch], run.at_ms)
+            of_books = [expiry for expiry in expiries if not expiry.is_switch]
+            waiting += [expiry for expiry in of_books if run.has_more(expiry.book)]
+            live = self._live([expiry for expiry in of_books if not run.has_more(expiry.book)])
             for book in sorted({expiry.book for expiry in live} - run.closed.keys()):
                 run.closed[book] = self._wake(book, run)
             parked = [expiry for expiry in live if expiry.book in run.parked]

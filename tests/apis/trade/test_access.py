@@ -44,6 +44,7 @@ OF_CUSTOMER: dict[str, Asked] = {
     "DELETE /orders/by-external-id": ({}, {"external_id": "mine"}),
     "POST /orders/cancel-by-external-id": ({}, {"external_id": "mine"}),
     "DELETE /orders/all": ({}, {"pair": PAIR}),
+    "POST /orders/cancel-all-after": ({}, {"timeout": 0}),
     "GET /orders/open": ({"pair": PAIR}, None),
     "GET /orders/trades": ({"order_id": ID}, None),
     "GET /orders/{id}": ({}, None),
@@ -68,6 +69,8 @@ OF_MARKET: dict[str, Asked] = {
     "GET /pairs": ({"pair": PAIR}, None),
 }
 """Those that show a tenant's market to all of its customers."""
+TELL_NOTHING = ("POST /orders", "PUT /orders", "POST /orders/cancel-all-after")
+"""Those that answer the owner as they answer others; what they change, the rows show."""
 
 
 def desk_over(customers: bool) -> tuple[SignedDesk, str]:
@@ -83,6 +86,7 @@ def desk_over(customers: bool) -> tuple[SignedDesk, str]:
         order_id = data_of(ann.place(external_id="mine"))["id"]
         data_of(ann.as_customer("ben").place(side="sell", amount="4"))
         ann.match()
+        data_of(ann.post("/trade/orders/cancel-all-after", {"timeout": 60}))
     return ann.as_customer("cat"), order_id
 
 
@@ -128,7 +132,7 @@ def test_another_tenants_things_are_as_if_they_were_not(route: str) -> None:
 
 
 @pytest.mark.usefixtures("clock")
-@pytest.mark.parametrize("route", [route for route in OF_CUSTOMER if route not in ("POST /orders", "PUT /orders")])
+@pytest.mark.parametrize("route", [route for route in OF_CUSTOMER if route not in TELL_NOTHING])
 def test_the_owner_is_answered_otherwise(route: str) -> None:
     """So the tests above ask for what is there."""
     (full, order_id), (empty, none) = desk_over(True), desk_over(False)
