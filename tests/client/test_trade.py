@@ -106,6 +106,10 @@ def walk(desk: SignedDesk, http: InProcess, ann: TradeDesk, ben: TradeDesk) -> N
     assert one.order_id == last.id
     desk.match()
     assert ann.cancel_all() == []
+    cancel_at = ann.cancel_all_after(60)
+    assert cancel_at is not None
+    assert timedelta(0) < cancel_at - now < timedelta(minutes=5)
+    assert ann.cancel_all_after(0) is None
 
 
 def test_every_call_is_one_of_the_desks_operations_and_no_member_of_an_answer_is_dropped(

@@ -89,6 +89,14 @@ class TradeDesk:
         except NothingToCancel:
             return []
 
+    def cancel_all_after(self, timeout_s: int) -> datetime | None:
+        """Have all orders cancelled after so many seconds, 5 to 86400, unless this is called again; 0: no longer.
+
+        Return when they are cancelled; None for never (R71).
+        """
+        request = Request("POST", f"{MOUNT}/orders/cancel-all-after", body=json_of({"timeout": timeout_s}))
+        return self._session.send(request).data(dict[str, datetime | None])["cancel_at"]
+
     def order(self, order_id: str | None = None, *, external_id: str | None = None) -> Order:
         """Return an order with its trades, by its id or its external id. Raises NotFound."""
         if order_id is not None:
