@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | book | ``BookDesk`` | an API key |
 | trade | ``TradeDesk``; ``public_market`` | a token and its secret; none |
+| taker | ``TakerDesk``; ``MakerDesk`` | an API key, and its secret; a wallet |
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from tallybook_client.book import BookDesk
 from tallybook_client.errors import ApiError, OutcomeUnknown, TallybookError, Unreachable, Unreadable
 from tallybook_client.feed import START, Event, Feed
+from tallybook_client.taker import MakerDesk, TakerDesk
 from tallybook_client.trade import TradeDesk, public_market
 from tallybook_client.transport import Retries
 
@@ -20,8 +22,10 @@ __all__ = [
     "BookDesk",
     "Event",
     "Feed",
+    "MakerDesk",
     "OutcomeUnknown",
     "Retries",
+    "TakerDesk",
     "TallybookError",
     "TradeDesk",
     "Unreachable",

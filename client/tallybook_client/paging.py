@@ -82,15 +82,20 @@ def by_page(
     *,
     names: tuple[str, str] = ("current_page", "page_size"),
 ) -> Iterator[Row]:
-    """Yield the rows of all pages of a list that has numbered pages only. names: of the parameters."""
+    """Yield the rows of all pages of a list that has numbered pages. names: of the parameters.
+
+    An answer that has ``total_pages`` says itself which page is the last: its pages may be short (K43).
+    """
 
     def rows() -> Iterator[Row]:
         size = _at_most(page_size, limit)
         for number in count(1):
             query = query_of(**asked, **dict(zip(names, (number, size), strict=True)))
-            found = value_of(session.get(path, dict[str, Raw], query)[name], kind)
+            answer = session.get(path, dict[str, Raw], query)
+            found = value_of(answer[name], kind)
             yield from found
-            if len(found) < size:
+            is_last = number >= value_of(answer["total_pages"], int) if "total_pages" in answer else len(found) < size
+            if is_last:
                 return
 
     return islice(rows(), limit)

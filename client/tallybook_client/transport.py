@@ -200,8 +200,13 @@ def path_of(template: str, **parameters: str) -> str:
 def query_of(**parameters: object) -> tuple[tuple[str, str], ...]:
     """Return a query without parameters that are None or empty. Times are ISO 8601; ``from_`` is sent as ``from``."""
     given = {name: value for name, value in parameters.items() if value is not None and value != ""}
-    texts = {name: value.isoformat() if isinstance(value, datetime) else str(value) for name, value in given.items()}
-    return tuple((name.rstrip("_"), text) for name, text in texts.items())
+    return tuple((name.rstrip("_"), _text(value)) for name, value in given.items())
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def retry_after_s(answer: Answer) -> float | None:

@@ -22,6 +22,10 @@ class Wire(Struct, frozen=True, kw_only=True, rename="camel"):
     """A request or an answer of a desk whose members are in camel case."""
 
 
+class Plain(Struct, frozen=True, kw_only=True):
+    """A request or an answer of a desk whose members have the names of the wire."""
+
+
 class Change(Wire, frozen=True, kw_only=True):
     """What is to be changed of a thing: members that are UNSET stay as they are; None is sent as null."""
 

@@ -7,11 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from msgspec import Struct
-
-
-class Plain(Struct, frozen=True, kw_only=True):
-    """A request or an answer whose members have the names of the wire."""
+from tallybook_client.wire import Plain
 
 
 class NewOrder(Plain, frozen=True, kw_only=True):

@@ -1,0 +1,67 @@
+"""What all calls of the taker desk share: the signature of a taker's request, errors."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import time
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlencode
+
+from msgspec import Struct
+
+from tallybook_client.errors import Unreadable
+from tallybook_client.taker.errors import BY_CODE, TakerError
+from tallybook_client.transport import Answer, Request, retry_after_s
+from tallybook_client.wire import value_of
+
+MOUNT = "/api/v1"
+PAGE_SIZE_MAX = 100
+PAGE_NAMES = ("page", "page_size")
+
+
+class _Failure(Struct):
+    code: int
+    message: str
+    details: str | dict[str, Any] = ""
+
+
+def takers_headers(api_key: str, secret: str | None, request: Request) -> Mapping[str, str]:
+    """Return the headers of a taker's request; with a secret, it is signed now (K4)."""
+    if secret is None:
+        return {"X-API-Key": api_key}
+    timestamp = str(time.time_ns() // 1_000_000)
+    content = urlencode(request.query).encode() if request.is_read else request.body
+    message = f"{request.method}|{request.path}|{timestamp}|".encode() + content
+    signature = base64.b64encode(hmac.digest(secret.encode(), message, sha256)).decode()
+    return {"X-API-Key": api_key, "X-API-Timestamp": timestamp, "X-API-Signature": signature}
+
+
+def error_of(answer: Answer) -> TakerError:
+    """Return the error of an answer; one that is not the desk's own, as of a gateway, has no code.
+
+    ``fields`` are its details (K51).
+    """
+    try:
+        found = value_of(answer.body, _Failure)
+    except Unreadable:
+        text = answer.body[:200].decode(errors="replace")
+        return TakerError(answer.status, "", text, retry_after_s=retry_after_s(answer))
+    details = found.details if isinstance(found.details, dict) else _in_text(found.details)
+    fields = {name: str(value) for name, value in details.items()}
+    return BY_CODE.get(str(found.code), TakerError)(
+        answer.status,
+        str(found.code),
+        found.message,
+        fields=fields,
+        request_id=answer.headers.get("X-REQUEST-ID"),
+        retry_after_s=retry_after_s(answer),
+        cursor=fields.get("cursor"),
+    )
+
+
+def _in_text(details: str) -> dict[str, str]:
+    parts = (part.partition(": ") for part in details.split("; ") if part)
+    return {name: value for name, _, value in parts}
