@@ -171,6 +171,12 @@ def test_the_page_about_the_escrow_desk_works_as_printed(checkout: Path) -> None
     assert order["id"] == listed["data"][0]["id"]
 
 
+def test_llms_txt_leads_to_pages_that_are_there_and_to_those_of_every_desk() -> None:
+    linked = re.findall(r"\]\(([^)#]+)", (ROOT / "llms.txt").read_text(encoding="utf-8"))
+    assert [path for path in linked if not (ROOT / path).is_file()] == []
+    assert {f"docs/{desk}-desk.md" for desk in ("book", "trade", "taker", "escrow")} <= set(linked)
+
+
 SHELLS = [("bash", "-euo", "pipefail"), ("sh", "-eu")]
 
 
@@ -201,3 +207,18 @@ def test_the_page_about_a_venue_works_as_printed(checkout: Path, shell: tuple[st
     assert "'balance': '500000000000000000000'" in printed  # ten shares at 50 euros, on the seller's account
     assert "'type': 'fee'" in printed
     assert printed.splitlines()[-2:] == ["10", "CLOSED"]
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_the_tutorial_works_as_printed(checkout: Path, shell: tuple[str, ...]) -> None:
+    start, *steps = blocks("docs/tutorial.md")
+    assert start == "make run\n"
+    health, *printed = run("\n".join(steps), checkout, shell).splitlines()
+    assert json.loads(health) == {"status": "ok"}
+    book = next(line for line in printed if line.endswith(" is open")).split()[0]
+    begin = printed.index("1000")
+    assert printed[begin : begin + 4] == ["1000", "FILLED", "PARTIALLY_FILLED", "200000000000000000000"]
+    assert printed[begin + 4 : begin + 7] == ["398", "CANCELLED", "600"]
+    assert {"order.accepted", "fill.created", "order.cancelled", "balance.changed"} <= set(printed)
+    assert any(f"/{book}: orders: 2 rows agree" in line for line in printed)
+    assert printed[-1].endswith("in all accounts = credits - debits = supply")
