@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, ValidationInfo, field_validator
@@ -92,6 +93,15 @@ class PlaceOrderBody(Body):
     """Body of POST offchain/orders."""
 
     not_served: ClassVar = dict.fromkeys(("userAddress", "value", "stopPrice", "distance", "stepAmount", "expiresAt"))
+
+    @classmethod
+    def unserved(cls, members: Mapping[str, Any]) -> list[str]:
+        """Return such members, then the first one in ``advanced`` that ``advanced`` does not have (T121)."""
+        given = members.get("advanced")
+        advanced = given if isinstance(given, dict) else {}
+        own = AdvancedBody.model_fields
+        inside = (name for name, value in advanced.items() if name not in own and not is_neutral(value))
+        return list(dict.fromkeys([*super().unserved(members), *islice(inside, 1)]))
 
     orderBookId: Id
     customerRef: Ref

@@ -73,6 +73,11 @@ class Body(forms.Form):
 
     not_served: ClassVar[Mapping[str, str | None]] = {}
 
+    @classmethod
+    def unserved(cls, members: Mapping[str, Any]) -> list[str]:
+        """Return the members that are not served and ask for something."""
+        return [name for name, usual in cls.not_served.items() if not is_neutral(members.get(name), usual)]
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -119,8 +124,7 @@ def checked(form: type[AnyBody], members: Mapping[str, Any]) -> AnyBody:
 
     What is not served comes last (T48).
     """
-    asked_for = [name for name, usual in form.not_served.items() if not is_neutral(members.get(name), usual)]
-    unserved = [Detail(name, NOT_SERVED_MESSAGE) for name in asked_for]
+    unserved = [Detail(name, NOT_SERVED_MESSAGE) for name in form.unserved(members)]
     try:
         body = form.read(members)
     except forms.Faulty as faulty:

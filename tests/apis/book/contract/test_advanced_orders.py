@@ -85,6 +85,13 @@ FORM: list[Any] = cases(
     ("a stop, postOnly",          STOP | {"postOnly": True},                                   ["postOnly"]),
     ("an iceberg, postOnly",      ICEBERG | {"postOnly": True},                                None),
     ("members outside of it",     {"stopPrice": "60"},                                         ["stopPrice"]),
+    ("an end inside of it",       {"advanced": STOP["advanced"] | {"expiresAt": 1}},           ["expiresAt"]),
+    ("a price inside of it",      {"advanced": STOP["advanced"] | {"price": "60", "x": 1}},    ["price"]),
+    ("any member inside of it",   {"advanced": STOP["advanced"] | {"quantity": "0", "x": 1}},  ["x"]),
+    ("one that is shown",         {"advanced": STOP["advanced"] | {"triggered": False}},       None),
+    ("after faults of the form",  {"advanced": STOP["advanced"] | {"expiresAt": 1}, "price": 5, "distance": "5"},
+     ["price", "distance", "expiresAt"]),
+    ("inside and outside",        {"advanced": STOP["advanced"] | {"expiresAt": 1}, "expiresAt": 1}, ["expiresAt"]),
 )  # fmt: skip
 
 
