@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 from chalicelib.apis.book import book_schema, schema
@@ -59,11 +60,25 @@ class BookEndpoints:
         return self._shown(_refuse(self.configuring.change(instance, book_id, body.settings())), envelope)
 
     def resume(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
-        """POST order-books/{orderBookId}/resume. 202: the halt ends at the command's turn, as `book.resumed` (O12)."""
+        """POST order-books/{orderBookId}/resume. 202: the halt ends at the command's turn, as `book.resumed` (O12).
+
+        The book is part of what an Idempotency-Key is for (T122).
+        """
         book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
-        reference = schema.checked(book_schema.ResumeBookBody, schema.json_object(request.body)).reference
-        command_id = _refuse(self.configuring.resume(instance, book_id, reference))
-        return envelope.success(202, {"id": book_id, "reference": _amount(reference), "commandId": command_id})
+        key, members = key_of(request), schema.json_object(request.body)
+        reference = schema.checked(book_schema.ResumeBookBody, members).reference
+
+        @cache
+        def answer(command_id: str) -> str:
+            return envelope.success_body({"id": book_id, "reference": _amount(reference), "commandId": command_id})
+
+        def act(kept: KeptAnswer | None) -> HttpResponse:
+            receipt = None if kept is None else lambda command_id: kept.receipt(202, answer(command_id))
+            command_id = _refuse(self.configuring.resume(instance, book_id, reference, receipt))
+            return envelope.response(202, answer(command_id))
+
+        asked = members | {"orderBookId": book_id}
+        return answer_once(self.answers, request, instance, key, asked, envelope, act)
 
     def list_of_instance(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books. 200 with a bare array of off-chain books, newest first, not paged."""

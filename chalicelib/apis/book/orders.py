@@ -101,11 +101,7 @@ class OrderEndpoints:
         row = self.reading.order(instance, customer, order_id)
         if row is None:
             raise Fault("ORDER_NOT_FOUND", "Order not found")
-        says_why = (
-            row.reason is not None and row.reason is not CloseReason.EXPIRED
-        )  # the status EXPIRED is the reason (R24)
-        reason = row.reason if says_why else None
-        last = {"updatedAt": iso(row.changed_at_ms), "cancelReason": reason}
+        last = {"updatedAt": iso(row.changed_at_ms), "cancelReason": row.reason}
         return envelope.success(200, _order_data(row) | last | _advanced(row))
 
 

@@ -16,7 +16,7 @@ from chalicelib.domain.books.config import BookConfig, default_lot_size, default
 from chalicelib.domain.books.vocabulary import BookStatus, ChangeBook, ResumeBook
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.support.clock import new_id, now_s
-from chalicelib.support.outcomes import Unavailable
+from chalicelib.support.outcomes import ReceiptExists, Unavailable
 from chalicelib.tables.attempts import Contended, until_written
 from chalicelib.tables.books import BookExists, Books
 from chalicelib.tables.dynamodb import Database
@@ -97,10 +97,13 @@ class Configuring:
 
         return until_written(once, TRIES_MAX, self._database.pause, Unavailable("the book keeps changing"))
 
-    def resume(self, instance: str, book_id: str, reference: int | None) -> str | Refusal:
+    def resume(
+        self, instance: str, book_id: str, reference: int | None, receipt: Callable[[str], Write] | None = None
+    ) -> str | Refusal:
         """Queue the command that ends a halt and sets the price band's reference (O11, O12); return its id.
 
-        reference: quote base units; None: as it is. The book's status stays. Raises Unavailable (nothing changed) or
+        reference: quote base units; None: as it is. The book's status stays. receipt: returns one more write for the
+        transaction, made from the command's id. Raises ReceiptExists or Unavailable (nothing changed), or
         OutcomeUnknown.
         """
         book = book_key(instance, book_id)
@@ -112,8 +115,13 @@ class Configuring:
         if reference is not None and not 1 <= reference <= config.price_max:
             return Refusal(RefusalCode.INVALID_PRICE, f"Reference must be 1 to {config.price_max}")
         command = ResumeBook(self._new_id("rsm"), reference)
-        send = self._inbox.send(book, command, self._now_s())
-        self._database.transact([send], lambda: bool(self._inbox.progress([(book, command.command_id)])))
+        writes = [self._inbox.send(book, command, self._now_s())]
+        if receipt is not None:
+            writes.append(receipt(command.command_id))
+        try:
+            self._database.transact(writes, lambda: bool(self._inbox.progress([(book, command.command_id)])))
+        except TransactionRefused as error:
+            raise ReceiptExists(command.command_id) from error
         return command.command_id
 
     def _resolved(self, book: BookConfig, settings: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -43,12 +43,13 @@ class Books:
         request = Request("PATCH", path, body=body, repeat=Repeat.IF_NOTHING_WAS_DONE)
         return self._session.send(request).data(Book)
 
-    def resume(self, order_book_id: str, reference: int | None = None) -> Resumed:
-        """End a halt of the circuit breaker. reference: the price by which the price band goes from then on (O11)."""
-        path = path_of(f"{SETTINGS}/resume", book=order_book_id)
-        body = json_of({} if reference is None else {"reference": str(reference)})
-        request = Request("POST", path, body=body, repeat=Repeat.IF_NOTHING_WAS_DONE)
-        return self._session.send(request).data(Resumed)
+    def resume(self, order_book_id: str, reference: int | None = None, *, key: str | None = None) -> Resumed:
+        """End a halt of the circuit breaker. reference: the price by which the price band goes from then on (O11).
+
+        key: the ``Idempotency-Key``, else a new one.
+        """
+        members = {} if reference is None else {"reference": str(reference)}
+        return posted(self._session, path_of(f"{SETTINGS}/resume", book=order_book_id), members, Resumed, key)
 
     def depth(self, order_book_id: str, levels: int | None = None) -> Depth:
         """Return the best levels of both sides (20, at most 100), as of the last matching result that is published."""

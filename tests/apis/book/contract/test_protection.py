@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.forms import PROTECTION
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.support.clock import now_ms
+from chalicelib.tables.dynamodb import Database
+from chalicelib.wiring.book import new_book_desk
 from tests.apis.book.desk import Desk, data_of, fields_of, json_body, outcome_of
 from tests.case_tables import cases
+from tests.faults import FAULTS, Died, FaultyClient
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE
 
 BREAKER = {"haltBps": 1000, "haltWindowSeconds": 60, "haltSeconds": 300}
@@ -194,6 +198,48 @@ def test_o12_a_resume_that_is_delivered_again_ends_no_later_halt(desk: Desk) -> 
     assert states(desk) == ("PAUSED", "HALTED")
     desk.match()
     assert states(desk) == ("PAUSED", "HALTED")
+
+
+def test_t122_under_a_key_a_halt_is_ended_once(desk: Desk) -> None:
+    """The repeat comes after a later halt; without the key it would end that one."""
+    key = {"idempotency-key": "resume-0001"}
+
+    def once(book_id: str = BOOK_ID, **members: Any) -> HttpResponse:
+        return desk.send("POST", RESUME, body=json_body(members), headers=key, orderBookId=book_id)
+
+    halt(desk)
+    first = once(reference="50")
+    desk.match()
+    desk.rested((1, 40))
+    for price in ("40", "60"):
+        desk.placed(quantity="1", price=price)
+    desk.match()
+    before = desk.world.tables()
+    again = once(reference="50")
+    assert (again.status, again.body) == (first.status, first.body)
+    assert (first.headers.get("Idempotent-Replay"), again.headers["Idempotent-Replay"]) == (None, "true")
+    assert (
+        outcome_of(once(reference="51"))
+        == outcome_of(once("ob_other", reference="50"))
+        == (409, "IDEMPOTENCY_MISMATCH")
+    )
+    assert desk.world.tables() == before
+    desk.match()
+    assert states(desk) == ("PAUSED", "HALTED")
+
+
+@pytest.mark.parametrize("fault", ["death before", "death after", "outcome unknown", "in conflict"])
+def test_t122_a_halt_and_its_key_are_ended_and_kept_together_or_not_at_all(desk: Desk, fault: str) -> None:
+    """T14: a repeat after any fault ends the halt once."""
+    halt(desk)
+    client: Any = FaultyClient(desk.world.database._client, FAULTS[fault], at=1, operation="transact_write_items")
+    there = Desk(desk.world, new_book_desk(Database(client, desk.world.database._prefix, pause=lambda _seconds: None)))
+    sent = {"body": b"{}", "headers": {"idempotency-key": "resume-0001"}, "orderBookId": BOOK_ID}
+    with suppress(Died):
+        there.send("POST", RESUME, **sent)
+    assert client.has_struck
+    assert desk.send("POST", RESUME, **sent).status == 202
+    assert [row["kind"] for row in desk.world.inbox_rows()].count("resume") == 1
 
 
 def test_o11_the_operator_sets_the_reference_of_the_price_band(desk: Desk) -> None:

@@ -304,7 +304,7 @@ def test_r24_the_book_desk_shows_it_as_expired(timed: SignedDesk) -> None:
     (row,) = desk.rows(status="EXPIRED")
     assert desk.rows(status="CANCELLED") == desk.rows(status="OPEN") == []
     one = json.loads(desk.get(ONE_ORDER, {"customerRef": "ann"}, orderId=row["id"]).body)["data"]
-    assert (one["status"], one["cancelReason"], one["filledQuantity"]) == ("EXPIRED", None, "0")
+    assert (one["status"], one["cancelReason"], one["filledQuantity"]) == ("EXPIRED", "EXPIRED", "0")
     assert book.outcome_of(desk.cancel(row["id"])) == (404, "ORDER_NOT_FOUND")
 
 
