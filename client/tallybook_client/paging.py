@@ -72,29 +72,18 @@ def by_cursor(
 
 
 def by_page(
-    session: Session,
-    path: str,
-    asked: Mapping[str, Any],
-    name: str,
-    kind: type[list[Row]],
-    page_size: int,
-    limit: int | None = None,
-    *,
-    names: tuple[str, str] = ("current_page", "page_size"),
+    page_of: Callable[[int, int], tuple[Sequence[Row], bool]], page_size: int, limit: int | None = None
 ) -> Iterator[Row]:
-    """Yield the rows of all pages of a list that has numbered pages. names: of the parameters.
+    """Yield the rows of all pages of a list that has numbered pages.
 
-    An answer that has ``total_pages`` says itself which page is the last: its pages may be short (K43).
+    page_of: returns the page of this number and size, and whether it is the last one.
     """
 
     def rows() -> Iterator[Row]:
         size = _at_most(page_size, limit)
         for number in count(1):
-            query = query_of(**asked, **dict(zip(names, (number, size), strict=True)))
-            answer = session.get(path, dict[str, Raw], query)
-            found = value_of(answer[name], kind)
+            found, is_last = page_of(number, size)
             yield from found
-            is_last = number >= value_of(answer["total_pages"], int) if "total_pages" in answer else len(found) < size
             if is_last:
                 return
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, ClassVar, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct
@@ -21,13 +21,26 @@ Amount = Annotated[int, Meta(extra={"is_text": True})]
 class Wire(Struct, frozen=True, kw_only=True, rename="camel"):
     """A request or an answer of a desk whose members are in camel case."""
 
+    sends_null: ClassVar[bool] = False
+    """Whether a member that is None is sent as null; else it is left out."""
+
 
 class Plain(Struct, frozen=True, kw_only=True):
     """A request or an answer of a desk whose members have the names of the wire."""
 
+    sends_null: ClassVar[bool] = False
+
 
 class Change(Wire, frozen=True, kw_only=True):
-    """What is to be changed of a thing: members that are UNSET stay as they are; None is sent as null."""
+    """What is to be changed of a thing: members that are UNSET stay as they are."""
+
+    sends_null = True
+
+
+class PlainChange(Plain, frozen=True, kw_only=True):
+    """The same with the names of the wire."""
+
+    sends_null = True
 
 
 class _Enveloped(Struct):
@@ -47,12 +60,12 @@ def value_of(text: bytes | Raw, kind: type[T]) -> T:
         raise Unreadable(f"the answer is no {kind}: {error}", bytes(text)) from error
 
 
-def members_of(form: Struct) -> dict[str, Any]:
+def members_of(form: Wire | Plain) -> dict[str, Any]:
     """Return the members of a request. UNSET ones are left out, and None but in a Change; amounts are text."""
     shown = {}
     for name, wire_name in zip(form.__struct_fields__, form.__struct_encode_fields__, strict=True):
         value = getattr(form, name)
-        if value is not UNSET and (value is not None or isinstance(form, Change)):
+        if value is not UNSET and (value is not None or form.sends_null):
             shown[wire_name] = _shown(value, name in _amounts_of(type(form)))
     return shown
 
@@ -63,7 +76,7 @@ def json_of(members: Mapping[str, Any]) -> bytes:
 
 
 def _shown(value: object, is_amount: bool) -> object:
-    if isinstance(value, Struct):
+    if isinstance(value, Wire | Plain):
         return members_of(value)
     if isinstance(value, Decimal):
         return f"{value:f}"

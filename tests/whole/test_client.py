@@ -72,4 +72,4 @@ def test_the_page_about_the_client_works_as_printed(stack: RunningStack, tmp_pat
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["OPEN", "CANCELLED", "order.accepted", "open", "True", "filled"]
+    assert done.stdout.split() == ["OPEN", "CANCELLED", "order.accepted", "open", "True", "filled", "RELEASED"]

@@ -8,8 +8,7 @@ from functools import partial
 from typing import Any, TypeVar, Unpack
 
 from tallybook_client.feed import WAIT_S, Feed
-from tallybook_client.paging import by_page
-from tallybook_client.taker.envelope import MOUNT, PAGE_NAMES, PAGE_SIZE_MAX, error_of, takers_headers
+from tallybook_client.taker.envelope import MOUNT, error_of, rows_of, takers_headers
 from tallybook_client.taker.makers import MakerDesk, events_of, open_book
 from tallybook_client.taker.models import (
     Fill,
@@ -96,11 +95,11 @@ class TakerDesk:
 
     def orders(self, *, limit: int | None = None, **filters: Unpack[TakersOrderFilter]) -> Iterator[TakersOrder]:
         """Yield the orders that the taker sees, newest first unless sorted otherwise."""
-        return self._rows("/takers/orders", filters, "orders", list[TakersOrder], limit)
+        return rows_of(self._session, "/takers/orders", filters, "orders", list[TakersOrder], limit)
 
     def fills(self, *, limit: int | None = None, **filters: Unpack[FillFilter]) -> Iterator[Fill]:
         """Yield the taker's fills, newest first unless sorted otherwise."""
-        return self._rows("/orders/filled", filters, "fills", list[Fill], limit)
+        return rows_of(self._session, "/orders/filled", filters, "fills", list[Fill], limit)
 
     def events(self, after: str | None = None, *, wait_s: int = WAIT_S) -> Feed:
         """Return the feed of own locks and fills, and of orders that can be locked, after a cursor or from now."""
@@ -111,6 +110,3 @@ class TakerDesk:
         body = json_of({name: value for name, value in members.items() if value is not None})
         request = Request("POST", f"{MOUNT}/orders/{word}", body=body, repeat=Repeat.IF_NOTHING_WAS_DONE)
         return self._session.send(request).data(kind)
-
-    def _rows(self, path: str, asked: Any, name: str, kind: type[list[T]], limit: int | None) -> Iterator[T]:
-        return by_page(self._session, MOUNT + path, asked, name, kind, PAGE_SIZE_MAX, limit, names=PAGE_NAMES)

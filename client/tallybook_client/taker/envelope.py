@@ -5,21 +5,22 @@ from __future__ import annotations
 import base64
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from tallybook_client.errors import Unreadable
+from tallybook_client.paging import by_page
 from tallybook_client.taker.errors import BY_CODE, TakerError
-from tallybook_client.transport import Answer, Request, retry_after_s
+from tallybook_client.transport import Answer, Request, Session, query_of, retry_after_s
 from tallybook_client.wire import value_of
 
+Row = TypeVar("Row")
 MOUNT = "/api/v1"
 PAGE_SIZE_MAX = 100
-PAGE_NAMES = ("page", "page_size")
 
 
 class _Failure(Struct):
@@ -60,6 +61,19 @@ def error_of(answer: Answer) -> TakerError:
         retry_after_s=retry_after_s(answer),
         cursor=fields.get("cursor"),
     )
+
+
+def rows_of(
+    session: Session, path: str, asked: Mapping[str, Any], name: str, kind: type[list[Row]], limit: int | None
+) -> Iterator[Row]:
+    """Yield the rows of a list. A page may be short, so its answer says whether it is the last one (K43)."""
+
+    def page(number: int, size: int) -> tuple[list[Row], bool]:
+        query = query_of(**asked, page=number, page_size=size)
+        answer = session.get(MOUNT + path, dict[str, Raw], query)
+        return value_of(answer[name], kind), number >= value_of(answer["total_pages"], int)
+
+    return by_page(page, PAGE_SIZE_MAX, limit)
 
 
 def _in_text(details: str) -> dict[str, str]:

@@ -15,8 +15,7 @@ from msgspec import Struct
 
 from tallybook_client.errors import OutcomeUnknown
 from tallybook_client.feed import WAIT_S, EventPage, Feed
-from tallybook_client.paging import by_page
-from tallybook_client.taker.envelope import MOUNT, PAGE_NAMES, PAGE_SIZE_MAX, error_of
+from tallybook_client.taker.envelope import MOUNT, error_of, rows_of
 from tallybook_client.taker.errors import Conflict
 from tallybook_client.taker.models import (
     Cancelled,
@@ -115,15 +114,14 @@ class MakerDesk:
 
     def orders(self, *, limit: int | None = None, **filters: Unpack[MakersOrderFilter]) -> Iterator[Order]:
         """Yield the maker's orders, newest first unless sorted otherwise."""
-        path, kind = f"{MOUNT}/orders", list[Order]
-        return by_page(self._session, path, filters, "orders", kind, PAGE_SIZE_MAX, limit, names=PAGE_NAMES)
+        return rows_of(self._session, "/orders", filters, "orders", list[Order], limit)
 
     def positions(
         self, ticker: str | None = None, *, ticker_like: bool | None = None, limit: int | None = None
     ) -> Iterator[Position]:
         """Yield what the wallet has of each stock, by ticker; ticker_like: of those whose ticker contains this one."""
-        path, asked = f"{MOUNT}/positions", {"ticker": ticker, "ticker_like": ticker_like}
-        return by_page(self._session, path, asked, "positions", list[Position], PAGE_SIZE_MAX, limit, names=PAGE_NAMES)
+        asked = {"ticker": ticker, "ticker_like": ticker_like}
+        return rows_of(self._session, "/positions", asked, "positions", list[Position], limit)
 
     def next_nonce(self) -> int:
         """Return the highest nonce that the wallet used, plus one."""

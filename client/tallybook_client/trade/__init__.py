@@ -9,6 +9,8 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Literal, TypeVar
 
+from msgspec import Raw
+
 from tallybook_client.feed import WAIT_S, EventPage, Feed
 from tallybook_client.paging import by_cursor, by_page
 from tallybook_client.trade.envelope import error_of, signed_headers
@@ -26,7 +28,7 @@ from tallybook_client.trade.models import (
     TradingFee,
 )
 from tallybook_client.transport import Repeat, Request, Session, path_of, query_of
-from tallybook_client.wire import json_of, members_of
+from tallybook_client.wire import json_of, members_of, value_of
 
 __all__ = ["NewOrder", "TradeDesk", "public_market"]
 
@@ -168,8 +170,13 @@ class TradeDesk:
         path = f"{MOUNT}/user/statement"
         if currency_code is not None:
             path = path_of(f"{path}/{{code}}", code=currency_code)
-        asked = {"start_time": since, "end_time": until}
-        return by_page(self._session, path, asked, "statement", list[StatementRow], PAGE_SIZE_MAX, limit)
+
+        def page(number: int, size: int) -> tuple[list[StatementRow], bool]:
+            query = query_of(start_time=since, end_time=until, current_page=number, page_size=size)
+            rows = value_of(self._session.get(path, dict[str, Raw], query)["statement"], list[StatementRow])
+            return rows, len(rows) < size
+
+        return by_page(page, PAGE_SIZE_MAX, limit)
 
     def trading_fees(self, pair: str) -> list[TradingFee]:
         """Return a pair's fees of both sides, in percent."""
