@@ -41,7 +41,7 @@ def check_determinism(venue: Venue) -> None:
         event, at_ms = timed[at]
         command = _command_of(event)
         if command is not None:
-            step = next(decide(book, command, at_ms))
+            step = next(iter(decide(book, command, at_ms)))
             assert step.command is command, f"R24, O4: {event} while something was to be done before"
             decided += step.events
         elif isinstance(event, Closed) and event.reason is not CloseReason.EXPIRED:

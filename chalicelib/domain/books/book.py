@@ -43,7 +43,7 @@ from chalicelib.domain.books.events import (
     Triggered,
 )
 from chalicelib.domain.books.levels import BookSide, OpenOrder, opened
-from chalicelib.domain.books.protection import Window, calm
+from chalicelib.domain.books.protection import CALM_ALL, Window, calm
 from chalicelib.domain.books.soundness import check, state_of
 from chalicelib.domain.books.triggers import Trade, Triggers
 from chalicelib.domain.books.vocabulary import (
@@ -83,9 +83,9 @@ class Book:
     """The state of a book between two commands; deciding (``commands``) and replaying (``apply``) change it."""
 
     __slots__ = (
-        "asks", "at_ms", "bids", "by_customer", "calm_high", "calm_low", "calm_second", "cancelling", "expiries",
-        "halted_until_ms", "incoming", "is_protected", "last_trade",
-        "open_orders", "rules", "scale", "set_reference", "status", "triggers", "version", "window",
+        "asks", "at_ms", "bids", "by_customer", "calm", "cancelling", "expiries",
+        "halted_until_ms", "incoming", "last_trade",
+        "open_orders", "reference", "rules", "scale", "status", "triggers", "version", "window",
     )  # fmt: skip
 
     def __init__(self, rules: BookRules, status: BookStatus = BookStatus.ACTIVE) -> None:
@@ -97,10 +97,8 @@ class Book:
         """The time of the journal entry that is being decided or replayed, Unix ms."""
         self.last_trade: tuple[int, str, str] | None = None
         """Price, maker and taker of the last trade in journal order (``Trade``); None before the first (O1)."""
-        self.set_reference: int | None = None
-        """The price band's reference that the operator has set since the last trade (O11); None: the last trade's."""
-        self.is_protected = any(rules.protection)
-        """Whether orders may meet a price band or a circuit breaker, or the operator has set a reference."""
+        self.reference: int | None = None
+        """The price band's reference: the last trade price, or what the operator has set since (O11)."""
         self.halted_until_ms: int | None = None
         """When the halt ends, Unix ms; None: the book is not halted (O12)."""
         self.window = Window()
@@ -108,8 +106,8 @@ class Book:
         self.scale = unit(rules.base_decimals)
         self.triggers = Triggers()
         """The parked orders; ``Triggers.orders`` has them by id."""
-        self.calm_low, self.calm_high, self.calm_second = 0, 0, 0
-        """``find_calm``: lowest and highest price, and the second, Unix time."""
+        self.calm = CALM_ALL
+        """The lowest and the highest price of calm trades (``find_calm``)."""
         self.find_calm()
         self.bids = BookSide(Side.BUY)
         self.asks = BookSide(Side.SELL)
@@ -139,10 +137,14 @@ class Book:
         )
 
     def change(self, terms: BookTerms) -> None:
-        """Use these terms from now on; open orders and a halt stay as they are."""
+        """Use these terms from now on; open orders and a halt stay as they are.
+
+        A change that was refused repeats the terms that the book has: it leaves no trace in the window either.
+        """
+        if terms == self.terms:
+            return
         self.version, self.status = terms.version, terms.status
         self.rules = terms.rules(self.rules.base_decimals)
-        self.is_protected = any(terms.protection) or self.set_reference is not None
         if not terms.protection.halt_bps:
             self.window.clear()
         self.window.shorten(self.at_ms // 1000, terms.protection.halt_window_s)  # a calm trade drops nothing
@@ -154,19 +156,13 @@ class Book:
         return None if self.last_trade is None else self.last_trade[0]
 
     @property
-    def reference(self) -> int | None:
-        """The price band's reference: the last trade price, or what the operator has set since (O11)."""
-        return self.last_price if self.set_reference is None else self.set_reference
-
-    @property
     def trades_now(self) -> bool:
         """Whether orders are matched: the book is ACTIVE and not halted."""
         return self.status is BookStatus.ACTIVE and self.halted_until_ms is None
 
     def note_trade(self, price: int, maker: str, taker: str) -> None:
         """Take note of a trade: parked orders are triggered by it, references and the breaker's window move."""
-        self.last_trade = (price, maker, taker)
-        self.refer_to(None)
+        self.last_trade, self.reference = (price, maker, taker), price
         if self.triggers.orders:
             self.triggers.trade(Trade(price, maker, taker))
         protection = self.rules.protection
@@ -175,19 +171,22 @@ class Book:
         self.find_calm()
 
     def find_calm(self) -> None:
-        """Find the range of prices at which a trade of this second does nothing but be the last one."""
-        self.calm_second = self.at_ms // 1000
-        self.calm_low, self.calm_high = (1, 0) if self.set_reference is not None else self.triggers.quiet()
-        if self.rules.protection.halt_bps:
-            low, high = calm(self.window, self.calm_second, self.rules.protection)
-            self.calm_low, self.calm_high = max(self.calm_low, low), min(self.calm_high, high)
+        """Find the prices at which trades of this second, in any order, do nothing but be the last one."""
+        low, high = self.triggers.quiet()
+        least, most = calm(self.reference, self.window, self.at_ms // 1000, self.rules.protection)
+        self.calm = max(low, least), min(high, most)
 
-    def refer_to(self, reference: int | None) -> None:
-        """Take the operator's reference for the price band, or the last trade price again (O11)."""
-        if reference != self.set_reference:
-            self.set_reference = reference
-            self.is_protected = any(self.rules.protection) or reference is not None
+    def begin(self, at_ms: int) -> None:
+        """Begin what is decided or replayed at this time."""
+        is_new_second = at_ms // 1000 != self.at_ms // 1000
+        self.at_ms = at_ms
+        if is_new_second:
             self.find_calm()
+
+    def refer_to(self, reference: int) -> None:
+        """Take the operator's reference for the price band (O11)."""
+        self.reference = reference
+        self.find_calm()
 
     def halt(self, until_ms: int) -> None:
         self.halted_until_ms = until_ms
@@ -360,7 +359,8 @@ class Book:
                 self.halt(until_ms)
             case Resumed(_, reference):
                 self.halted_until_ms = None
-                self.refer_to(self.set_reference if reference is None else reference)
+                if reference is not None:
+                    self.refer_to(reference)
             case CancelRefused() | AmendRefused():
                 pass
             case _:

@@ -9,7 +9,7 @@ itself is in ``matching``, amending in ``amending``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 import msgspec
@@ -58,7 +58,7 @@ class QueuedUndecidable(Exception):
     """The core failed on an order of the trigger queue, and may have left the book half changed (O4)."""
 
 
-def decide(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
+def decide(book: Book, command: Command, at_ms: int) -> Iterable[Step]:
     """Decide a command and yield its whole consequence; the book changes with each step that is taken.
 
     In order: what is still to be done before it (``follow_ups``), its own step, what follows from it. Where nothing is
@@ -73,7 +73,7 @@ def decide(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
     is_due = bool(expiries) and expiries[0][0] <= at_ms
     if (
         is_due
-        or book.triggers.has_queue
+        or book.triggers.queue
         or book.cancelling is not None
         or book.status is CLOSED
         or book.halted_until_ms is not None
@@ -81,9 +81,9 @@ def decide(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
         return _decide_between_follow_ups(book, command, at_ms)
     if type(command) is PlaceOrder:
         step = Step(place(book, command, at_ms), command)
-        return chain((step,), follow_ups(book, at_ms)) if book.triggers.has_queue else iter((step,))
+        return chain((step,), follow_ups(book, at_ms)) if book.triggers.queue else (step,)
     if type(command) is CancelOrder:
-        return iter((Step([_cancel(book, command)], command),))
+        return (Step([_cancel(book, command)], command),)
     return _decide_between_follow_ups(book, command, at_ms)
 
 
@@ -102,7 +102,8 @@ def follow_ups(book: Book, at_ms: int) -> Iterator[Step]:
     4. A cancel-all whose turn has come closes its customer's orders and ends (O9).
     5. A closed book closes its orders: those that rest by priority, then the parked ones (T32).
     """
-    book.at_ms = at_ms
+    if at_ms != book.at_ms:
+        book.begin(at_ms)
     while (due := book.first_due(at_ms)) is not None:
         yield Step([book.close(due, CloseReason.EXPIRED, OrderStatus.EXPIRED)])
     if book.halted_until_ms is not None and book.halted_until_ms <= at_ms:
@@ -111,7 +112,7 @@ def follow_ups(book: Book, at_ms: int) -> Iterator[Step]:
     while book.trades_now and (head := book.triggers.head()) is not None:
         order, trade = head
         try:
-            step = Step(trigger(book, order.placed.order_id, trade, at_ms))
+            step = Step(trigger(book, order.placed.order_id, trade))
         except Exception as error:
             raise QueuedUndecidable(order.placed.order_id) from error
         yield step

@@ -119,7 +119,7 @@ def verify(entry: JournalEntry, head: Head) -> None:
 def replay(book: Book, entry: JournalEntry) -> list[Event]:
     """Fold the entry into the book and return its events. Raises BrokenJournal."""
     events: list[Event] = []
-    book.at_ms = entry.at_ms
+    book.begin(entry.at_ms)
     try:
         raws = entry.events
     except (ValueError, TypeError) as error:

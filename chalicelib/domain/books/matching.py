@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.events import Accepted, Closed, Event, Halted, Parked, Rested, Sliced, Traded, Triggered
 from chalicelib.domain.books.levels import BookSide, OpenOrder, opened
-from chalicelib.domain.books.protection import PRICES_ALL, band, is_too_far
+from chalicelib.domain.books.protection import CALM_NONE, is_in_band, is_too_far
 from chalicelib.domain.books.triggers import Trade
 from chalicelib.domain.books.vocabulary import (
     SLICES_MAX,
@@ -34,8 +34,7 @@ from chalicelib.domain.books.vocabulary import (
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.fees import BPS
 
-LIMIT, ICEBERG = OrderType.LIMIT, OrderType.ICEBERG
-PARKED = (OrderType.STOP_LIMIT, OrderType.TRAILING)
+LIMIT = OrderType.LIMIT
 ACTIVE = BookStatus.ACTIVE
 GTC, FOK = TimeInForce.GTC, TimeInForce.FOK
 BUY = Side.BUY
@@ -54,14 +53,15 @@ def place(book: Book, command: PlaceOrder, at_ms: int) -> list[Event]:
     Raises InvalidCommand, the book unchanged, where the order contradicts itself or its hold, or its id is open.
     """
     _assert_valid(book, command)
-    book.at_ms = at_ms
+    if at_ms != book.at_ms:
+        book.begin(at_ms)
     if command.expires_at_ms is not None and command.expires_at_ms <= at_ms:
         expired = Closed(command, OrderStatus.EXPIRED, CloseReason.EXPIRED, command.quantity, command.hold)
         return [Accepted(command), expired]
     if book.status is not ACTIVE or book.halted_until_ms is not None:  # ``trades_now``, written out for speed
         return reject(command, CloseReason.BOOK_INACTIVE)
     events: list[Event] = [Accepted(command)]
-    if command.order_type is LIMIT or command.order_type not in PARKED:
+    if command.order_type is LIMIT or not command.order_type.is_parked:
         _enter(book, opened(command), events)
     else:
         events.append(Parked(command))
@@ -69,9 +69,8 @@ def place(book: Book, command: PlaceOrder, at_ms: int) -> list[Event]:
     return events
 
 
-def trigger(book: Book, order_id: str, trade: Trade, at_ms: int) -> list[Event]:
+def trigger(book: Book, order_id: str, trade: Trade) -> list[Event]:
     """Match a parked order that a trade has satisfied, as an order that arrives now (O3). Return the events."""
-    book.at_ms = at_ms
     order = book.unpark(order_id)
     events: list[Event] = [Triggered(order.placed, *trade)]
     _enter(book, order, events)
@@ -84,28 +83,19 @@ def _enter(book: Book, order: OpenOrder, events: list[Event]) -> None:
     makers = book.asks if command.side is BUY else book.bids
     keys = makers.keys
     limit_key = _worst_key(makers) if price is None else makers.sign * price
-    rules = book.rules
-    allowed, reach_key = PRICES_ALL, limit_key
-    if book.is_protected and keys and keys[-1] >= limit_key:
-        allowed = low, high = band(book, rules.protection.price_band_bps)
-        nearest, last = (high, low) if makers.sign > 0 else (-low, -high)
-        if not nearest >= keys[-1] >= limit_key >= last:
-            if command.time_in_force is not FOK:
-                best_crossed(book, makers, limit_key, events)
-            reach_key = _reach(keys, limit_key, nearest, last)
 
     refusal: CloseReason | None = None
     if command.time_in_force is FOK:
-        refusal = _fok_refusal(book, makers, order, limit_key, allowed, events)
-    elif command.post_only or rules.min_order_value:
+        refusal = _fok_refusal(book, makers, order, limit_key, events)
+    elif command.post_only or book.rules.min_order_value:
         best_price = best_crossed(book, makers, limit_key, events)
         if best_price is not None:
             if command.post_only:
                 refusal = CloseReason.POST_ONLY_WOULD_CROSS
-            elif allowed[0] <= best_price <= allowed[1] and _is_below_minimum(book, order, best_price):
+            elif _is_below_minimum(book, order, best_price):
                 refusal = CloseReason.BELOW_MINIMUM
     if refusal is None and keys and keys[-1] >= limit_key:
-        refusal = _match(book, makers, order, limit_key, reach_key, events)
+        refusal = _match(book, makers, order, limit_key, events)
         if not order.remaining:
             return
 
@@ -117,10 +107,12 @@ def _enter(book: Book, order: OpenOrder, events: list[Event]) -> None:
         elif price * order.remaining < book.scale:
             refusal = CloseReason.DUST
         else:
-            if command.order_type is ICEBERG and command.step is not None:
-                order.hidden = hidden_of(order.remaining, command.step, price, book.scale)
+            remaining = shown = order.remaining
+            if command.step is not None:
+                order.hidden = hidden_of(remaining, command.step, price, book.scale)
+                shown -= order.hidden
             book.rest(order)
-            events.append(Rested(command, order.remaining, order.remaining - order.hidden))
+            events.append(Rested(command, remaining, shown))
             return
     events.append(Closed(command, OrderStatus.CANCELLED, refusal, order.remaining, order.hold))
 
@@ -208,33 +200,33 @@ def _is_below_minimum(book: Book, order: OpenOrder, best_price: int) -> bool:
     minimum would be refused otherwise.
     """
     rules = book.rules
-    if order.placed.side is not BUY:
+    if order.placed.side is not BUY or not is_in_band(best_price, book.reference, rules.protection):
         return False
     quantity = order.quantity if order.placed.value is None else order.quantity + rules.lot_size
     return best_price * quantity < rules.min_order_value * book.scale
 
 
-def _match(
-    book: Book, makers: BookSide, order: OpenOrder, limit_key: int, reach_key: int, events: list[Event]
-) -> CloseReason | None:
+def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, events: list[Event]) -> CloseReason | None:
     """Trade the order against the makers it crosses. Return why its remainder must be closed, None: it may rest.
 
-    reach_key: of the last price at which it may trade: its limit, or the end of the price band (O11).
+    Only trades that are not calm (``Book.calm``) are held against the band and the breaker, and noted: the first of an
+    order, and all after it.
     """
     command, rules, scale = order.placed, book.rules, book.scale
     prevention, keys, levels = rules.self_trade_prevention, makers.keys, makers.levels
     taker_buys = command.side is BUY
     budgeted = taker_buys and order.price is None
-    is_protected = book.is_protected
-    if is_protected and book.calm_second != book.at_ms // 1000:
-        book.find_calm()
-    while order.remaining and keys and keys[-1] >= reach_key:
+    reference, (calm_low, calm_high) = book.reference, book.calm
+    while order.remaining and keys and keys[-1] >= limit_key:
         level = levels[keys[-1]]
         maker = level.oldest()
         price = level.price
         if price * maker.remaining < scale:  # dust from before T46
             events.append(book.close(maker, CloseReason.DUST))
             continue
+        is_calm = calm_low <= price <= calm_high
+        if not is_calm and not is_in_band(price, reference, rules.protection):
+            return CloseReason.PRICE_BAND
         shown = maker.remaining - maker.hidden
         quantity = wanted = order.remaining if order.remaining < shown else shown
         if budgeted:
@@ -252,17 +244,18 @@ def _match(
         notional = price * quantity // scale
         if not notional:
             return CloseReason.DUST if quantity == wanted else CloseReason.MARKET_REMAINDER
-        is_calm = book.calm_low <= price <= book.calm_high
-        if not is_calm and is_protected and _is_halting(book, price):
+        if not is_calm and _is_halting(book, price):
             events.append(_halt(book, price))
             return CloseReason.CIRCUIT_BREAKER
         order.remaining -= quantity
         makers.take(level, maker, quantity)
         if not maker.remaining:
             book.forget(maker)
-        book.last_trade = (price, maker.placed.order_id, command.order_id)
-        if not is_calm:
-            book.note_trade(*book.last_trade)
+        if is_calm:
+            book.last_trade, book.reference = (price, maker.placed.order_id, command.order_id), price
+        else:
+            book.note_trade(price, maker.placed.order_id, command.order_id)
+            calm_low, calm_high = CALM_NONE
 
         buyer, seller = (order, maker) if taker_buys else (maker, order)
         seller.hold -= quantity
@@ -296,18 +289,7 @@ def _match(
             # The budget took what it pays of this maker, once (T39): a second bite could only be a smaller one, and
             # going on to the next maker would pass over a better price.
             return CloseReason.MARKET_REMAINDER
-    return CloseReason.PRICE_BAND if order.remaining and keys and keys[-1] >= limit_key else None
-
-
-def _reach(keys: list[int], limit_key: int, nearest: int, last: int) -> int:
-    """Return the key of the last price at which an order may trade: its limit's, or that of the band's end (O11).
-
-    nearest, last: the keys of the band's ends. Prices get worse as an order trades, so one that is too good can only be
-    the first: nothing is in reach then.
-    """
-    if keys and keys[-1] > nearest:
-        return keys[-1] + 1
-    return max(limit_key, last)
+    return None
 
 
 def _next_slice(book: Book, maker: OpenOrder, price: int) -> Sliced:
@@ -332,7 +314,7 @@ def _halt(book: Book, price: int) -> Halted:
 
 
 def _fok_refusal(
-    book: Book, makers: BookSide, order: OpenOrder, limit_key: int, band: tuple[int, int], events: list[Event]
+    book: Book, makers: BookSide, order: OpenOrder, limit_key: int, events: list[Event]
 ) -> CloseReason | None:
     """Return why a FOK order cannot fill now, None where it can; the book is unchanged, unless it halts.
 
@@ -348,7 +330,7 @@ def _fok_refusal(
     protection, halts_at = book.rules.protection, None
     extremes = book.window.extremes(book.at_ms // 1000, protection.halt_window_s) if protection.halt_bps else None
     for price, maker, shown in _in_turn(makers, limit_key, scale):
-        if not band[0] <= price <= band[1]:
+        if not is_in_band(price, book.reference, protection):
             return CloseReason.FOK_UNFILLABLE
         if best_price is None:
             best_price = price

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
 from chalicelib.domain.books.vocabulary import Protection
 from chalicelib.domain.ledger.fees import BPS
 
-if TYPE_CHECKING:
-    from chalicelib.domain.books.book import Book
+PRICE_BOUND = 10**40
+"""Above every price (T47)."""
+CALM_ALL = (0, PRICE_BOUND)
+"""The lowest and the highest price where every trade is calm (``Book.calm``)."""
+CALM_NONE = (1, 0)
+"""The same where no trade is."""
 
-PRICES_ALL = (0, 10**40)
-"""The band of a book that has none: every price."""
 
-
-def band(book: Book, price_band_bps: int) -> tuple[int, int]:
-    """Return the lowest and the highest price at which an order that arrives now may trade, both included (O11).
-
-    price_band_bps: 0: no band; nor is there one where the book has no reference.
-    """
-    reference = book.set_reference
-    if reference is None and book.last_trade is not None:
-        reference = book.last_trade[0]
-    if reference is None or not price_band_bps:
-        return PRICES_ALL
-    distance = reference * price_band_bps // BPS
-    return reference - distance, reference + distance
+def is_in_band(price: int, reference: int | None, protection: Protection) -> bool:
+    """Return whether an order may trade at this price (O11). reference: as it arrived; None: there is no band."""
+    bps = protection.price_band_bps
+    return not bps or reference is None or abs(price - reference) * BPS <= reference * bps
 
 
 class Window:
@@ -78,18 +70,27 @@ class Window:
         self.highs.clear()
 
 
-def calm(window: Window, second: int, protection: Protection) -> tuple[int, int]:
-    """Return the lowest and the highest price of a trade that neither halts the book nor changes its window.
+def calm(reference: int | None, window: Window, second: int, protection: Protection) -> tuple[int, int]:
+    """Return the lowest and the highest price of trades that meet neither the band nor the breaker, in any order.
 
-    1, 0: any may.
+    1, 0: any trade may.
     """
-    seen = window.of_second(second)
-    extremes = window.extremes(second, protection.halt_window_s)
-    if seen is None or extremes is None:
-        return 1, 0
-    low, high = extremes
-    least, most = -(-high * (BPS - protection.halt_bps) // BPS), low * (BPS + protection.halt_bps) // BPS
-    return max(seen[0], least), min(seen[1], most)
+    low, high = CALM_ALL
+    if protection.price_band_bps:
+        if reference is None:
+            return CALM_NONE
+        # Two prices no farther than this from the reference are each in the other's band, for it is 100 % at most.
+        spare = reference * protection.price_band_bps // (4 * BPS)
+        low, high = reference - spare, reference + spare
+    if protection.halt_bps:
+        seen = window.of_second(second)
+        extremes = window.extremes(second, protection.halt_window_s)
+        if seen is None or extremes is None:
+            return CALM_NONE
+        least, most = extremes
+        low = max(low, seen[0], -(-most * (BPS - protection.halt_bps) // BPS))
+        high = min(high, seen[1], least * (BPS + protection.halt_bps) // BPS)
+    return low, high
 
 
 def is_too_far(price: int, extremes: tuple[int, int] | None, protection: Protection) -> bool:

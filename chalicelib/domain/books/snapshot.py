@@ -115,7 +115,7 @@ def encode_state(name: str, state: BookState) -> bytes:
         "terms": encode_terms(book.terms),
         "named": state.young_names(),
         "lastTrade": None if book.last_trade is None else [str(book.last_trade[0]), *book.last_trade[1:]],
-        "reference": None if book.set_reference is None else str(book.set_reference),
+        "reference": None if book.reference == book.last_price else str(book.reference),
         "haltedUntil": book.halted_until_ms,
         "window": [[[second, str(price)] for second, price in kept] for kept in (book.window.lows, book.window.highs)],
         "turns": book.triggers.turns,
@@ -145,7 +145,7 @@ def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
         if content["lastTrade"] is not None:
             price, maker, taker = content["lastTrade"]
             book.last_trade = int(price), str(maker), str(taker)
-        book.refer_to(None if content["reference"] is None else int(content["reference"]))
+        book.reference = book.last_price if content["reference"] is None else int(content["reference"])
         book.halted_until_ms = None if content["haltedUntil"] is None else int(content["haltedUntil"])
         for kept, rows in zip((book.window.lows, book.window.highs), content["window"], strict=True):
             kept.extend((int(second), int(price)) for second, price in rows)

@@ -34,7 +34,7 @@ def state_of(book: Book) -> dict[str, object]:
     return levels | {
         "terms": asdict(book.terms),
         "last_trade": book.last_trade,
-        "set_reference": book.set_reference,
+        "reference": book.reference,
         "halted_until_ms": book.halted_until_ms,
         "window": [list(book.window.lows), list(book.window.highs)],
         "parked": parked,

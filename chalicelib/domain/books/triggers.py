@@ -24,12 +24,11 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from chalicelib.domain.books.levels import OpenOrder
+from chalicelib.domain.books.protection import CALM_ALL, CALM_NONE, PRICE_BOUND
 from chalicelib.domain.books.vocabulary import OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.consistency import Inconsistent
 
-PRICE_BOUND = 10**40
-"""Above every price (T47)."""
 LEFT_SPARE = 64
 """A side is rebuilt once it has more than 4 x waiting orders + this of entries, nodes and groups."""
 
@@ -248,30 +247,26 @@ class _Side:
 class Triggers:
     """The parked orders of a book, and the queue of those that trades have satisfied.
 
-    orders: all of them, by id, in the order of their turns; those in the queue too. turns: how many were ever parked,
-    or renewed their place.
+    orders: all of them, by id, in the order of their turns; those in the queue too. queue: those that trades have
+    satisfied, first to last, and some that have left, which ``head`` passes over. turns: how many were ever parked, or
+    renewed their place.
     """
 
-    __slots__ = ("_queue", "_sides", "orders", "turns")
+    __slots__ = ("_sides", "orders", "queue", "turns")
 
     def __init__(self) -> None:
         self.orders: dict[str, Waiting] = {}
         self.turns = 0
         self._sides = {side: _Side(side) for side in Side}
-        self._queue: deque[Waiting] = deque()
-
-    @property
-    def has_queue(self) -> bool:
-        """Whether orders may wait in the queue; those that left are passed over by ``head``."""
-        return bool(self._queue)
+        self.queue: deque[Waiting] = deque()
 
     def quiet(self) -> tuple[int, int]:
         """Return the lowest and the highest price of a trade that moves and triggers nothing; 1, 0: any may."""
         if not self.orders:
-            return 0, PRICE_BOUND
+            return CALM_ALL
         buys, sells = (self._sides[side].quiet_keys() for side in (Side.BUY, Side.SELL))
         if buys is None or sells is None:
-            return 1, 0
+            return CALM_NONE
         return max(buys[0], -sells[1]), min(buys[1], -sells[0])
 
     def __contains__(self, order_id: str) -> bool:
@@ -280,7 +275,7 @@ class Triggers:
     def park(self, order: OpenOrder, last: Trade | None) -> None:
         """Let an order wait; where the last trade satisfies it, it joins the queue at once (O2). last: of the book."""
         if not self.orders:  # nobody has followed the trades since the last one left
-            self._queue.clear()
+            self.queue.clear()
             self._sides = {side: _Side(side) for side in Side}
         self.turns += 1
         waiting = Waiting(order, self.turns, self.turns)
@@ -288,7 +283,7 @@ class Triggers:
         side, stop = order.placed.side, order.placed.stop_price
         if stop is not None and last is not None and (last.price >= stop if side is Side.BUY else last.price <= stop):
             waiting.trade = last
-            self._queue.append(waiting)
+            self.queue.append(waiting)
         else:
             self._sides[side].add(waiting, None if last is None else last.price)
 
@@ -299,17 +294,17 @@ class Triggers:
             for waiting in found:
                 waiting.trade = trade
                 waiting.has_left = False
-                self._queue.append(waiting)
+                self.queue.append(waiting)
             if found:
                 self._tidy(self._sides[side])
 
     def head(self) -> tuple[OpenOrder, Trade] | None:
         """Return the first order of the queue, with the trade that satisfied it; None: the queue is empty."""
-        while self._queue and self._queue[0].has_left:
-            self._queue.popleft()
-        if not self._queue:
+        while self.queue and self.queue[0].has_left:
+            self.queue.popleft()
+        if not self.queue:
             return None
-        first = self._queue[0]
+        first = self.queue[0]
         if first.trade is None:
             raise Inconsistent("an order in the queue was satisfied by a trade")
         return first.order, first.trade
@@ -349,13 +344,13 @@ class Triggers:
 
     def queued(self) -> Iterator[Waiting]:
         """Yield the orders of the queue, first to last."""
-        return (waiting for waiting in self._queue if not waiting.has_left)
+        return (waiting for waiting in self.queue if not waiting.has_left)
 
     def load(self, rows: list[tuple[Waiting, int | None]], queued: list[str], turns: int) -> None:
         """Begin with these orders (``rows``, ``queued``)."""
         self.turns = turns
         self.orders = {waiting.order.placed.order_id: waiting for waiting, _ in rows}
-        self._queue = deque(self.orders[order_id] for order_id in queued)
+        self.queue = deque(self.orders[order_id] for order_id in queued)
         for name, side in self._sides.items():
             mine = [(one, reference) for one, reference in rows if one.order.placed.side is name and not one.trade]
             side.rebuild([one for one, _ in mine], {one.order.placed.order_id: price for one, price in mine})

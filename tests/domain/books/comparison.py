@@ -8,7 +8,7 @@ negative account.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 
 from benchmarks.subscriber import Subscriber
 from chalicelib.domain.books.book import Book
@@ -200,13 +200,13 @@ class Comparison:
         assert events is not None
         return events
 
-    def _take(self, begin: Callable[[], Iterator[Step]], own: Callable[[], object]) -> list[Event] | None:
+    def _take(self, begin: Callable[[], Iterable[Step]], own: Callable[[], object]) -> list[Event] | None:
         """Take the core's steps one by one, let the reference follow (``own``: the command's step), and compare.
 
         After a restart ``begin`` is asked again until the command itself is decided, as a matcher would be.
         """
         of_command: list[Event] | None = None
-        steps = begin()
+        steps = iter(begin())
         while (step := next(steps, None)) is not None:
             told_before = len(self.reference.events)
             if step.command is None:
@@ -222,7 +222,7 @@ class Comparison:
             self.steps += 1
             if self.restart_after and self.steps % self.restart_after == 0:
                 self.go_on_from_a_snapshot()
-                steps = begin() if of_command is None else follow_ups(self.book, self.at_ms)
+                steps = iter(begin() if of_command is None else follow_ups(self.book, self.at_ms))
         assert not self.reference.follow_up(None)
         return of_command
 
@@ -358,7 +358,7 @@ class Comparison:
 
     def assert_replay_agrees(self, events: list[Event]) -> None:
         """The events alone lead a second book to the same state (invariant 6)."""
-        self.replayed.at_ms = self.at_ms
+        self.replayed.begin(self.at_ms)
         for event in events:
             self.replayed.apply(event)
         self.replayed.check(dust_may_rest=self.dust_may_rest)

@@ -27,10 +27,10 @@ from chalicelib.domain.ledger.changes import Change
 
 BUY, SELL = Side.BUY, Side.SELL
 QUIET: dict[str, object] = {
-    "set_reference": None, "halted_until_ms": None, "window": [[], []], "parked": [], "turns": 0, "queue": [],
+    "reference": None, "halted_until_ms": None, "window": [[], []], "parked": [], "turns": 0, "queue": [],
     "cancelling": None,
 }  # fmt: skip
-"""What of a book's state is empty where nothing is parked, halted or under way."""
+"""What of a book's state is empty where nothing is parked, halted or under way, and nothing was traded."""
 GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
 AT_MS = 1_736_937_000_000
 """When all of it is decided, unless the story is about time."""

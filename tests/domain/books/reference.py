@@ -237,12 +237,12 @@ class ReferenceMarket(ReferenceBook):
             if not makers:
                 return None
             maker = makers[0]
-            if not self._is_allowed(maker.limit, reference):
-                return CloseReason.PRICE_BAND
             if self._worth(maker.remaining, maker.limit) == 0:
-                # O15: dust from before is closed when met.
+                # O15: dust from before is closed when met, in the band or not.
                 self._close(maker, CloseReason.DUST)
                 continue
+            if not self._is_allowed(maker.limit, reference):
+                return CloseReason.PRICE_BAND
             quantity = wanted = min(taker.remaining, maker.shown)
             if taker.buys and taker.price is None:
                 # T39: at most floor(H_left * 10^bd / p) of each maker; a maker not taken whole is the last one, for

@@ -199,12 +199,13 @@ def test_state_is_the_whole_book_as_plain_data() -> None:
 
 
 def test_books_with_the_same_history_of_money_have_the_same_state_however_they_got_there() -> None:
-    """What came and went leaves no trace but the price of its trade."""
+    """What came and went leaves no trace but its trade."""
     other = a_market()
 
     placed(other, limit("passing ask", SELL, 100, 1), limit("passing bid", BUY, 100, 1))
 
-    assert other.state() == a_market().state() | {"last_trade": (100, "passing ask", "passing bid")}
+    passed = {"last_trade": (100, "passing ask", "passing bid"), "reference": 100}
+    assert other.state() == a_market().state() | passed
 
 
 def test_state_tells_who_came_first() -> None:
@@ -253,7 +254,8 @@ def test_a_replayed_trade_takes_from_both_orders_what_it_says() -> None:
 
     book.check()
     assert book.state() == QUIET | {
-        "terms": NEVER_CHANGED, "last_trade": (90, "ask", "bid"), "bids": [[100, [["bid", 3, 300]]]], "asks": [],
+        "terms": NEVER_CHANGED, "last_trade": (90, "ask", "bid"), "reference": 90,
+        "bids": [[100, [["bid", 3, 300]]]], "asks": [],
     }  # fmt: skip
 
 

@@ -301,7 +301,7 @@ def test_an_order_that_contradicts_itself_is_refused_on_a_book_of_any_status(sta
     before = book.state()
 
     with pytest.raises(InvalidCommand):
-        next(decide(book, limit("order", BUY, 100, 5, hold=499), AT_MS))
+        list(decide(book, limit("order", BUY, 100, 5, hold=499), AT_MS))
 
     assert book.state() == before
 

@@ -104,7 +104,7 @@ def test_a_closed_and_emptied_book_is_read_back_as_such() -> None:
     folded = Book(RULES)
     assert replay(folded, entry) == events
     assert folded.state() == book.state() == QUIET | {
-        "terms": asdict(book.terms), "last_trade": (51, "ord_2", "ord_4"), "bids": [], "asks": [],
+        "terms": asdict(book.terms), "last_trade": (51, "ord_2", "ord_4"), "reference": 51, "bids": [], "asks": [],
     }  # fmt: skip
     assert folded.status is BookStatus.CLOSED
 

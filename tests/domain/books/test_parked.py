@@ -99,6 +99,16 @@ def test_a_triggered_order_names_the_trade_that_did_it() -> None:
     assert Triggered(order, 95, "maker", "taker") in events
 
 
+def test_an_order_that_lowers_a_reference_triggers_by_its_next_trade() -> None:
+    """The stop is at 110, where 105 is far from it; the trade at 95 moves it to 105."""
+    book = a_book()
+    trade_at(book, 100)
+    decided(book, trailing("trailing", BUY, 10, 90), limit("low", SELL, 95, 1), limit("high", SELL, 105, 1))
+    events = decided(book, limit("taker", BUY, 105, 2))
+    assert trades(events) == [("low", 95, 1), ("high", 105, 1)]
+    assert triggered(events) == ["trailing"]
+
+
 @pytest.mark.parametrize(("side", "at", "last"), [(BUY, 100, 100), (BUY, 99, 100), (SELL, 100, 100), (SELL, 101, 100)])
 def test_an_order_that_the_last_trade_satisfies_triggers_at_its_own_turn(side: Side, at: int, last: int) -> None:
     book = a_book()

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterable
 
 import pytest
 
 from chalicelib.domain.books.book import Book
-from chalicelib.domain.books.commands import decide, follow_ups
+from chalicelib.domain.books.commands import Step, decide, follow_ups, give_up
+from chalicelib.domain.books.config import BAND_BPS_MAX
 from chalicelib.domain.books.events import Closed, Event, Halted, Resumed
-from chalicelib.domain.books.protection import Window
+from chalicelib.domain.books.protection import Window, calm, is_in_band
 from chalicelib.domain.books.snapshot import BookState, decode_state, encode_state
-from chalicelib.domain.books.vocabulary import BookRules, CancelOrder, CloseReason, Protection, ResumeBook, TimeInForce
+from chalicelib.domain.books.vocabulary import (
+    BookRules,
+    BookStatus,
+    CancelOrder,
+    CloseReason,
+    Command,
+    Protection,
+    ResumeBook,
+    TimeInForce,
+)
 from tests.domain.books.orders import (
     AT_MS,
     BUY,
     FOK,
     SELL,
+    change_to,
     closes,
     decided,
     limit,
@@ -101,11 +113,27 @@ def test_prices_below_the_band_are_forbidden_too() -> None:
 
 def test_the_operator_sets_the_reference_until_the_next_trade() -> None:
     book = a_banded_book()
-    decided(book, limit("far", SELL, 200, 1))
+    decided(book, limit("far", SELL, 190, 1))
     assert decided(book, ResumeBook("resume", 200)) == [Resumed("resume", 200)]
-    assert trades(decided(book, limit("taker", BUY, 200, 1))) == [("far", 200, 1)]
     assert book.reference == 200
-    assert book.set_reference is None
+    assert trades(decided(book, limit("taker", BUY, 200, 1))) == [("far", 190, 1)]
+    assert book.reference == 190
+
+
+def test_the_operators_reference_forbids_prices_near_the_last_trade() -> None:
+    book = a_banded_book()
+    decided(book, limit("near", SELL, 100, 1), ResumeBook("resume", 200))
+    assert closes(decided(book, limit("taker", BUY, 200, 1))) == [("taker", CloseReason.PRICE_BAND, 1, 200)]
+
+
+@pytest.mark.parametrize("bps", [1, 500, 9_999, BAND_BPS_MAX])
+@pytest.mark.parametrize("reference", [1, 2, 3, 7, 1_000, 99_999, 10**30 + 1])
+def test_calm_prices_are_each_in_the_band_of_the_other(bps: int, reference: int) -> None:
+    protection = Protection(price_band_bps=bps)
+    low, high = calm(reference, Window(), 0, protection)
+    assert 0 < low <= reference <= high
+    assert is_in_band(low, high, protection)
+    assert is_in_band(high, low, protection)
 
 
 # --- the breaker -------------------------------------------------------------------------------------------------
@@ -221,6 +249,20 @@ def test_a_halt_and_its_window_are_in_the_snapshot() -> None:
     once_more = decode_state("b", again.rules, encode_state("b", BookState(again))).book
     assert once_more.state() == again.state()
     assert once_more.halted_until_ms is not None
+
+
+@pytest.mark.parametrize("decide_or_give_up", [decide, give_up])
+def test_a_refused_change_leaves_the_window_as_a_replay_does(
+    decide_or_give_up: Callable[[Book, Command, int], Iterable[Step]],
+) -> None:
+    book, replayed = a_breaking_book(window_s=1), a_breaking_book(window_s=1)
+    for one in (book, replayed):
+        trade_at(one, 100)
+    for step in decide_or_give_up(book, change_to(BookStatus.PAUSED, 0, "old", book.rules), AT_MS + 5_000):
+        replayed.begin(AT_MS + 5_000)
+        for event in step.events:
+            replayed.apply(event)
+    assert replayed.state()["window"] == book.state()["window"]
 
 
 @pytest.mark.parametrize("seed", range(50))

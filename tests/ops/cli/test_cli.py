@@ -295,7 +295,7 @@ def test_resume_ends_a_halt_and_a_pause_and_sets_the_reference(
     printed = cli.run(["book", "resume", venue.book, "--reference", "70"])
     assert printed == {"order_book_id": "ob_test", "status": "ACTIVE", "was_halted": True, "took_effect": True}
     book = venue.folded().book
-    assert (book.trades_now, book.set_reference) == (True, 70)
+    assert (book.trades_now, book.reference) == (True, 70)
     assert cli.run(["book", "show", venue.book])["trading_state"] == "ACTIVE"
 
 
