@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from chalicelib.apis.book.routes import LIST
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.config import SettlementMode
-from chalicelib.domain.books.vocabulary import BookStatus
+from chalicelib.domain.books.vocabulary import BookStatus, CloseReason
+from chalicelib.services.books.matcher import Matcher
+from chalicelib.support.outcomes import Unavailable
 from tests.apis.book.desk import Desk, data_of, fields_of, outcome_of
 from tests.case_tables import cases
 from tests.waiting import Clock
@@ -77,6 +80,42 @@ def test_t98_without_a_result_in_time_the_cancels_stay_queued(desk: Desk, clock:
     assert desk.rows()[0] | {"id": order, "status": "CANCELLED"} == desk.rows()[0]
     assert data_of(cancel_all(desk)) == {"cancelled": 0, "orderIds": []}
     assert clock.slept_s >= 5
+
+
+def test_t98_more_orders_than_are_named_are_counted_however_many_groups_they_take(
+    desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The matcher dies after the first group of two; another one goes on behind it, and with a group as one expires."""
+    ids = [desk.placed(quantity="1", price=str(price)) for price in range(1, 6)]
+    ids.append(desk.world.placed("ann", "BUY", 1, 6, expires_at_ms=desk.world.now_ms + 1_000))
+    desk.match()
+    monkeypatch.setattr("chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP", 2)
+    monkeypatch.setattr("chalicelib.services.books.cancelling_all.CANCELLED_ROWS_MAX", 4)
+    append, groups = Matcher._append, []  # of each group its first event
+
+    def one_group_only(matcher: Matcher, loaded: Any, pending: Any) -> Any:
+        groups.extend(pending.events[:1])
+        if len(groups) > 1:
+            raise Unavailable("throttled")
+        return append(matcher, loaded, pending)
+
+    def die_after_a_group() -> None:
+        clock.meanwhile = go_on
+        with monkeypatch.context() as patch, suppress(Unavailable):
+            patch.setattr(Matcher, "_append", one_group_only)
+            desk.match()
+        assert desk.world.folded().book.cancelling is not None
+
+    def go_on() -> None:
+        desk.world.now_ms += 1_000
+        desk.match()
+
+    clock.meanwhile = die_after_a_group
+    data = data_of(cancel_all(desk))
+    reasons = {order_id: desk.world.order("ann", order_id).reason for order_id in ids}
+    assert reasons == dict.fromkeys(ids[:5], CloseReason.CANCEL_ALL) | {ids[5]: CloseReason.EXPIRED}
+    assert (data["cancelled"], data["orderIds"]) == (5, [ids[4], ids[3], ids[2]])
+    assert desk.world.folded().book.cancelling is None
 
 
 NARROWER = cases(
