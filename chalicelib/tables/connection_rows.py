@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -56,14 +57,14 @@ def due_of(text: str) -> Due:
 
 
 def intent_text(intent: Intent | None) -> str:
-    return "" if intent is None else f"{intent.at_ms}/{intent.by}/{intent.until}/{intent.log}"
+    return "" if intent is None else json.dumps([intent.at_ms, intent.by, *intent.ends])
 
 
 def intent_of(text: str) -> Intent | None:
     if not text:
         return None
-    at_ms, by, until, log = text.split("/", 3)
-    return Intent(log, int(until), int(at_ms), by)
+    at_ms, by, *ends = json.loads(text)
+    return Intent(tuple((log, until) for log, until in ends), at_ms, by)
 
 
 def row_of(connection: Connection) -> dict[str, Any]:

@@ -27,7 +27,8 @@ from chalicelib.services.calling import caller_of
 from chalicelib.services.feed.reading import Feed
 from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.services.push.beating import Beat
-from chalicelib.services.push.broadcasting import Broadcaster, Desk
+from chalicelib.services.push.broadcasting import Broadcaster
+from chalicelib.services.push.desk import Desk
 from chalicelib.services.push.recent import EntriesBetween, RecentEntries
 from chalicelib.services.push.sending import GatewaySender, Sender
 from chalicelib.services.push.sessions import Sessions
@@ -94,6 +95,7 @@ def new_pushing(
         admits=lambda instance, token: may_read(tokens.get(token), tenants.get(instance)),
         clock_ms=clock_ms,
         markets=BoundedCache(MARKETS_MAX),
+        tokens=BoundedCache(MARKETS_MAX),
     )
     keys, open_desk = Credentials(database, TAKER_KEYS), TakerDesks(database).open_desk
     signed_orders = SignedOrderTopics(keys.get, open_desk, clock_ms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -13,8 +13,7 @@ from chalicelib.domain.feed.subscription import Subscription
 from chalicelib.domain.signed.settings import OpenDesk
 from chalicelib.domain.tenancy.instances import TRADING
 from chalicelib.domain.tenancy.keys import TakerKey
-from chalicelib.services.push.broadcasting import Body
-from chalicelib.services.push.recent import Entry
+from chalicelib.services.push.desk import Body, News
 from chalicelib.support.canonical import compact
 from chalicelib.support.clock import iso_seconds
 
@@ -43,17 +42,23 @@ class SignedOrderTopics:
 
     sends_heartbeats = True
 
-    def bodies(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> list[Body]:  # noqa: ARG002
+    def waits(self, subscription: Subscription) -> bool:  # noqa: ARG002 - events say all
+        return False
+
+    def bodies(self, subscription: Subscription, news: News) -> dict[str, list[Body]]:
         """Return a message for each event of one of its types that one of its subjects receives."""
         types, subjects = set(subscription.name.split(",")), {*subscription.subjects}
-        return [
-            Body(behind(event, event is entry.events[-1]), event.at_ms, message)
-            for entry in entries
-            for event in entry.events
-            if event.is_for(subjects)
-            for message in _messages(event)
-            if message["type"] in types
-        ]
+        return {
+            log: [
+                Body(behind(event, event is entry.events[-1]), event.at_ms, message)
+                for entry in entries
+                for event in entry.events
+                if event.is_for(subjects)
+                for message in _messages(event)
+                if message["type"] in types
+            ]
+            for log, entries in news.items()
+        }
 
     def state(self, subscription: Subscription, place: Place | None = None) -> Body:  # noqa: ARG002 - shows none
         """Return a heartbeat."""

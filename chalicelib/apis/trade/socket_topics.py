@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,10 +22,11 @@ from chalicelib.domain.feed.event import PUBLIC, FeedEvent
 from chalicelib.domain.feed.logs import BOOK_AREA, book_log
 from chalicelib.domain.feed.subscription import Subscription
 from chalicelib.domain.ledger.amounts import unit
+from chalicelib.domain.ledger.tokens import Token
 from chalicelib.services.books.market_data import MarketData
 from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.ledger.reading import LedgerReading
-from chalicelib.services.push.broadcasting import Body
+from chalicelib.services.push.desk import Body, News
 from chalicelib.services.push.recent import Entry
 from chalicelib.services.push.states import Depths, Projected, changes_of
 from chalicelib.support.bounded_cache import BoundedCache
@@ -88,6 +89,7 @@ class TradeTopics:
     admits: Callable[[str, str], bool]
     clock_ms: Callable[[], int]
     markets: BoundedCache[tuple[str, str], Market]
+    tokens: BoundedCache[tuple[str, str], Token]
 
     def text(self, subscription: Subscription, body: Body, cursor: str) -> bytes:
         message = {"id": subscription.next_id, "topic": subscription.name, "timestamp": body.at_ms, "body": body.value}
@@ -97,19 +99,26 @@ class TradeTopics:
         """Return whether the token behind a private topic is still good (R52)."""
         return not subscription.credential or self.admits(subscription.instance, subscription.credential)
 
-    def bodies(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> list[Body]:
-        """Return the messages of entries of a log. What shows a state is sent once, as of the last entry."""
+    def waits(self, subscription: Subscription) -> bool:
+        """Return whether its messages show what is projected: balances, and the day's trades."""
+        return topic_of(subscription.name) in (Topic.ORDER_STATUS, Topic.BALANCE, Topic.TICKER)
+
+    def bodies(self, subscription: Subscription, news: News) -> dict[str, list[Body]]:
+        """Return the messages of entries of logs. What shows a state is sent once, as of the last entry."""
+        if topic_of(subscription.name) is Topic.BALANCE:
+            return self._balances(subscription, news)
+        return {log: list(self._bodies_of(subscription, log, entries)) for log, entries in news.items()}
+
+    def _bodies_of(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> Iterable[Body]:
         match topic_of(subscription.name):
             case Topic.TRADE:
-                return list(self._trades(subscription, entries))
+                return self._trades(subscription, entries)
             case Topic.USER_TRADES:
-                return list(self._user_trades(subscription, entries))
+                return self._user_trades(subscription, entries)
             case Topic.ORDER_STATUS:
-                return list(self._order_statuses(subscription, entries))
-            case Topic.BALANCE:
-                return self._balances(subscription, log, entries)
+                return self._order_statuses(subscription, entries)
             case Topic.DEPTH_DELTA:
-                return list(self._deltas(subscription, log, entries))
+                return self._deltas(subscription, log, entries)
             case _:
                 changed = [entry for entry in entries if _shows(entry, ("depth.changed", "trade.executed"))]
                 return [self.state(subscription, changed[-1].place, _at_ms(changed[-1]))] if changed else []
@@ -196,18 +205,18 @@ class TradeTopics:
             **({} if row.distance is None else {"distance": dec(row.distance, quote)}),
         }
 
-    def _balances(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> list[Body]:
-        found = list(_events(entries, "balance.changed", subscription.subjects))
+    def _balances(self, subscription: Subscription, news: News) -> dict[str, list[Body]]:
+        """Return one message with the balances that entries of any log have changed, as they are by now."""
+        found = [one for entries in news.values() for one in _events(entries, "balance.changed", subscription.subjects)]
         if not found:
-            return []
-        entry, last = found[-1]
-        area, _, book_id = log.partition("/")
-        if area == BOOK_AREA:
-            self.projected.wait(subscription.instance, book_id, entry.sequence)
-        customer = str(last.body["customerRef"])
-        assets = sorted({str(event.body["asset"]) for _, event in found})
-        tokens = self.ledger.tokens_by_address(subscription.instance, assets)
-        rows = self.ledger.balances_of(subscription.instance, [(customer, asset) for asset in assets])
+            return {}
+        for entry, event in {event.log: (entry, event) for entry, event in found}.values():
+            area, _, book_id = event.log.partition("/")
+            if area == BOOK_AREA:
+                self.projected.wait(subscription.instance, book_id, entry.sequence)
+        customer = str(found[-1][1].body["customerRef"])
+        tokens = self._tokens(subscription.instance, {str(event.body["asset"]) for _, event in found})
+        rows = self.ledger.balances_of(subscription.instance, [(customer, asset) for asset in sorted(tokens)])
         balances = [
             {
                 "currency_code": code_of(tokens[row.asset]),
@@ -215,9 +224,18 @@ class TradeTopics:
                 "locked_amount": dec(row.held, tokens[row.asset].decimals),
             }
             for row in rows
-            if row.asset in tokens
         ]
-        return [Body(entry.place, last.at_ms, {"user_id": customer, "balances": balances})]
+        log, last = [(log, entries[-1]) for log, entries in news.items() if entries][-1]
+        at_ms = max(event.at_ms for _, event in found)
+        return {log: [Body(last.place, at_ms, {"user_id": customer, "balances": balances})]}
+
+    def _tokens(self, instance: str, assets: Collection[str]) -> dict[str, Token]:
+        """Return the registered ones of these assets, by address. Symbols and decimals never change."""
+        missing = [asset for asset in assets if (instance, asset) not in self.tokens]
+        for asset, token in (self.ledger.tokens_by_address(instance, missing) if missing else {}).items():
+            self.tokens.set((instance, asset), token)
+        known = {asset: self.tokens.get((instance, asset)) for asset in assets}
+        return {asset: token for asset, token in known.items() if token is not None}
 
     def _deltas(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> Iterator[Body]:
         changing = [entry for entry in entries if _shows(entry, ("depth.changed",))]

@@ -74,10 +74,9 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What is being sent to a subscription: of which log, up to which entry, since when, by whom (unique)."""
+    """What is being sent to a subscription: of each log, up to which entry; since when, by whom (unique)."""
 
-    log: str
-    until: int
+    ends: tuple[tuple[str, int], ...]
     at_ms: int
     by: str
 

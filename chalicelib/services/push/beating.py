@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from chalicelib.domain.feed.subscription import BEATS, Subscription, UnknownConnection
-from chalicelib.services.push.broadcasting import BEAT_S, Broadcaster, Desk, NotSent, due_after_beat
+from chalicelib.services.push.broadcasting import BEAT_S, Broadcaster, NotSent, due_after_beat
+from chalicelib.services.push.desk import Desk
 from chalicelib.services.push.sending import Gone
 from chalicelib.services.push.sessions import OPENING_S, Sessions
 from chalicelib.support.telemetry import logger

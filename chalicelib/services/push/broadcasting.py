@@ -16,23 +16,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from itertools import groupby
+from operator import attrgetter
 
 from chalicelib.domain.feed.cursor import Cursor, Place
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.logs import book_log
 from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, Due, Intent, Subscription, keys_of
-from chalicelib.services.push.recent import Entry, RecentEntries
+from chalicelib.services.push.desk import Desk
+from chalicelib.services.push.recent import RecentEntries
 from chalicelib.services.push.sending import Gone, Sender
 from chalicelib.support.bounded_cache import BoundedCache
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.connections import Connections
 from chalicelib.tables.parallel import Call
 
-NOBODY_S = 0.2
-"""For how long it is remembered that an instance has no connections."""
+NOBODY_S, SOMEBODY_S = 0.2, 10
+"""For how long it is remembered that an instance has no connections, and that it has some."""
 INSTANCES_MAX = 1000
 PASSED_OVER_MAX = 200
 """Entries without a message after which a subscription's place is moved nevertheless, so that they are not read
@@ -47,41 +49,9 @@ that is like it, so that the next look does.
 PAUSE_S = 0.03
 """A subscription that another sends to is tried again after this, for longer than an intent lives."""
 
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """What a message says. place: behind what it tells, in its log. at_ms: when that was decided. goes_on: whether the
-    next message tells the rest of it; then a client resumes before it.
-    """
-
-    place: Place
-    at_ms: int
-    value: object
-    goes_on: bool = False
-
-
-class Desk(Protocol):
-    """How a desk shows events to its subscriptions.
-
-    sends_heartbeats: whether a subscription that shows no state is sent one with each beat.
-    """
-
-    @property
-    def sends_heartbeats(self) -> bool: ...
-
-    def bodies(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> list[Body]:
-        """Return the messages that entries of a log give, in order. The same entries give the same messages, unless a
-        topic shows a state: then the newest one.
-        """
-
-    def state(self, subscription: Subscription, place: Place | None = None) -> Body:
-        """Return the message of a beat. place: as of which a book is shown; None: the end of its journal."""
-
-    def text(self, subscription: Subscription, body: Body, cursor: str) -> bytes:
-        """Return the message with the subscription's next id. cursor: from where the client can resume after it."""
-
-    def lets(self, subscription: Subscription) -> bool:
-        """Return whether the client may stay: what let it in is still good."""
+Ends = Mapping[str, int]
+"""The last entry, by log."""
+_log_of = attrgetter("log")
 
 
 class NotSent(Exception):
@@ -113,59 +83,67 @@ class Broadcaster:
         self._clock_ms = clock_ms
         self._new_name = new_name
         self._pause = pause
-        self._nobody_until_ms: BoundedCache[str, int] = BoundedCache(INSTANCES_MAX)
+        self._known: BoundedCache[str, tuple[int, bool]] = BoundedCache(INSTANCES_MAX)
+        """Until when it is known whether an instance has connections (Unix ms), and whether it has."""
 
-    def receive(self, instance: str, log: str, events: list[FeedEvent]) -> None:
+    def receive(self, instance: str, events: list[FeedEvent]) -> None:
         """Send events to those who follow them. Raises NotSent."""
         if not self._has_connections(instance):
             return
-        until = self._recent.add(instance, log, events)
-        found = self._connections.following(sorted(keys_of(instance, log, events)))
-        self.advance([one for one in found if one.has_begun], log, until)
+        by_log = {log: list(found) for log, found in groupby(sorted(events, key=_log_of), _log_of)}
+        ends = {log: self._recent.add(instance, log, found) for log, found in by_log.items()}
+        keys = {log: keys_of(instance, log, found) for log, found in by_log.items()}
+        begun = [one for one in self._connections.following(sorted(set().union(*keys.values()))) if one.has_begun]
+        self.advance(
+            (one, {log: end for log, end in ends.items() if not keys[log].isdisjoint(one.topic.keys)}) for one in begun
+        )
 
     def _has_connections(self, instance: str) -> bool:
         now_ms = self._clock_ms()
-        if now_ms < (self._nobody_until_ms.get(instance) or 0):
-            return False
-        if self._connections.any_of(instance):
-            return True
-        self._nobody_until_ms.set(instance, now_ms + int(NOBODY_S * 1000))
-        return False
+        until_ms, has_some = self._known.get(instance) or (0, False)
+        if now_ms >= until_ms:
+            has_some = self._connections.any_of(instance)
+            self._known.set(instance, (now_ms + int((SOMEBODY_S if has_some else NOBODY_S) * 1000), has_some))
+        return has_some
 
-    def advance(self, subscriptions: Iterable[Subscription], log: str, until: int) -> None:
-        """Tell subscriptions what a log has up to an entry. Raises NotSent if one could not be told."""
-        waiting = list(subscriptions)
+    def advance(self, behind: Iterable[tuple[Subscription, Ends]]) -> None:
+        """Tell each subscription what its logs have up to these entries. Raises NotSent if one could not be told."""
+        waiting = list(behind)
         for _ in range(TRIES_MAX):
-            waiting = self._advanced(waiting, log, until)
+            waiting = self._advanced(waiting)
             if not waiting:
                 return
             self._pause(PAUSE_S)
-        raise NotSent(f"{len(waiting)} subscriptions to {log} are busy")
+        raise NotSent(f"{len(waiting)} subscriptions are busy")
 
     def repeat(self, subscriptions: Iterable[Subscription]) -> None:
         """Send the state of a book once more to subscriptions whose beat is due, under the next id. Raises NotSent."""
         logs = [(one, book_log(str(one.book_id))) for one in subscriptions]
-        self._carry_out([_Step(one, log, one.cursor.place(one.instance, log).sequence) for one, log in logs])
+        self._carry_out([_Step(one, {log: one.cursor.place(one.instance, log).sequence}) for one, log in logs])
 
-    def _advanced(self, subscriptions: Sequence[Subscription], log: str, until: int) -> list[Subscription]:
+    def _advanced(self, behind: Sequence[tuple[Subscription, Ends]]) -> list[tuple[Subscription, Ends]]:
         """Take one step with each subscription. Return those that need another, as they are now."""
-        steps = [
-            _Step(one, log, until) for one in subscriptions if one.cursor.place(one.instance, log).sequence < until
-        ]
+        steps = [_Step(one, news) for one, ends in behind if (news := _news(one, ends))]
+        wanted = {id(step): step.ends for step in steps}
         self._carry_out(steps)
-        again = [self._connections.subscription(step.before) for step in steps if step.again]
-        return [one for one in again if one is not None]
+        again = [(self._connections.subscription(step.before), wanted[id(step)]) for step in steps if step.again]
+        return [(one, ends) for one, ends in again if one is not None]
 
     def _carry_out(self, steps: Sequence[_Step]) -> None:
-        """Take the steps. Raises NotSent if one failed."""
+        """Take the steps; those that wait for projections last. Raises NotSent if one failed."""
+        late = [self._desks[step.before.desk].waits(step.before) for step in steps]
+        for are_late in (False, True):
+            self._take_all([step for step, is_late in zip(steps, late, strict=True) if is_late is are_late])
+        failures = [step.failure for step in steps if step.failure is not None]
+        if failures:
+            raise NotSent(f"{len(failures)} of {len(steps)} subscriptions") from failures[0]
+
+    def _take_all(self, steps: Sequence[_Step]) -> None:
         self._together([partial(self._take, step) for step in steps])
         claiming = [step for step in steps if step.claim is not None]
         self._claim(claiming)
         self._together([partial(self._send, step) for step in claiming if step.after is not None])
         self._move([step for step in steps if step.after is not None])
-        failures = [step.failure for step in steps if step.failure is not None]
-        if failures:
-            raise NotSent(f"{len(failures)} of {len(steps)} subscriptions to {steps[0].log}") from failures[0]
 
     def _take(self, step: _Step) -> None:
         """Build the messages, and send them at once unless the intent must be written down before."""
@@ -180,7 +158,7 @@ class Broadcaster:
             step.again = True
             if now_ms < intent.at_ms + INTENT_LIFE_MS:
                 return
-            step.log, step.until = intent.log, intent.until
+            step.ends = dict(intent.ends)
         try:
             self._build(step)
         except Exception as error:
@@ -188,8 +166,8 @@ class Broadcaster:
             step.failure, step.after = error, None
             return
         if intent is not None or (step.messages and not one.has_one_source):
-            step.claim = Intent(step.log, step.until, now_ms, self._new_name())
-        elif not step.messages and step.until - step.place.sequence < PASSED_OVER_MAX:
+            step.claim = Intent(tuple(step.ends.items()), now_ms, self._new_name())
+        elif not step.messages and step.entries < PASSED_OVER_MAX:
             step.after = None
 
     def _claim(self, steps: Sequence[_Step]) -> None:
@@ -202,24 +180,28 @@ class Broadcaster:
                 step.again, step.after = True, None
 
     def _build(self, step: _Step) -> None:
-        one, desk = step.before, self._desks[step.before.desk]
-        now_ms, place = self._clock_ms(), step.place
-        is_beat = step.until == place.sequence
-        entries = [] if is_beat else self._recent.between(one.instance, step.log, place.sequence, step.until)
-        if is_beat:
-            bodies = [desk.state(one, place)]
-        else:
-            told = desk.bodies(one, step.log, entries)
-            bodies = [body for body in told if body.place.position > place.position]
+        one, desk, now_ms = step.before, self._desks[step.before.desk], self._clock_ms()
+        places = {log: one.cursor.place(one.instance, log) for log in step.ends}
+        news = {
+            log: self._recent.between(one.instance, log, places[log].sequence, until)
+            for log, until in step.ends.items()
+            if until > places[log].sequence
+        }
+        bodies = desk.bodies(one, news) if news else {log: [desk.state(one, place)] for log, place in places.items()}
         after = replace(one, intent=None)
-        for body in bodies:
-            if not body.goes_on:
-                after = replace(after, cursor=_moved(after, step.log, body.place))
-            step.messages.append(desk.text(after, body, after.cursor.to_text()))
-            after = replace(after, next_id=after.next_id + 1)
-        if bodies and one.shows_state:
-            after = replace(after, due=due_after_beat(now_ms) if is_beat else due_after_message(now_ms))
-        step.after = replace(after, cursor=_moved(after, step.log, entries[-1].place if entries else place))
+        for log, place in places.items():
+            for body in bodies.get(log, []):
+                if news and body.place.position <= place.position:
+                    continue
+                if not body.goes_on:
+                    after = replace(after, cursor=_moved(after, log, body.place))
+                step.messages.append(desk.text(after, body, after.cursor.to_text()))
+                after = replace(after, next_id=after.next_id + 1)
+            entries = news.get(log)
+            after = replace(after, cursor=_moved(after, log, entries[-1].place if entries else place))
+        if step.messages and one.shows_state:
+            after = replace(after, due=due_after_message(now_ms) if news else due_after_beat(now_ms))
+        step.after = after
 
     def _send(self, step: _Step) -> None:
         try:
@@ -242,15 +224,15 @@ class Broadcaster:
 
 
 class _Step:
-    """A step of one subscription. after: what its row becomes; None: it stays. claim: the intent to write down before.
+    """A step of one subscription. ends: by log, the entry up to which it is told. after: what its row becomes; None: it
+    stays. claim: the intent to write down before.
 
     again: there is more to do, once the row has been read anew.
     """
 
-    def __init__(self, before: Subscription, log: str, until: int) -> None:
+    def __init__(self, before: Subscription, ends: Ends) -> None:
         self.before = before
-        self.log = log
-        self.until = until
+        self.ends = ends
         self.messages: list[bytes] = []
         self.after: Subscription | None = None
         self.claim: Intent | None = None
@@ -258,8 +240,11 @@ class _Step:
         self.failure: Exception | None = None
 
     @property
-    def place(self) -> Place:
-        return self.before.cursor.place(self.before.instance, self.log)
+    def entries(self) -> int:
+        """The number of entries that it passes; none where a beat is sent."""
+        return sum(
+            until - self.before.cursor.place(self.before.instance, log).sequence for log, until in self.ends.items()
+        )
 
 
 def due_after_beat(now_ms: int, by: str = "") -> Due:
@@ -274,3 +259,8 @@ def due_after_message(now_ms: int, by: str = "") -> Due:
 
 def _moved(one: Subscription, log: str, place: Place) -> Cursor:
     return one.cursor.moved(one.instance, log, place)
+
+
+def _news(one: Subscription, ends: Ends) -> Ends:
+    """Return the ends of the logs whose entries a subscription was not told yet."""
+    return {log: end for log, end in ends.items() if one.cursor.place(one.instance, log).sequence < end}

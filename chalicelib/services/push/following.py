@@ -1,9 +1,10 @@
 """Stream handlers of the feed: new entries of logs in, each receiver told of their events, batch item failures out.
 
-Entries of one log stay together and in order. Their events are derived once. A receiver that fails keeps neither the
-other receivers nor the other logs of the batch from being served: the failed log's first record is reported, so the
-stream delivers again from there, to every receiver. A row that no version can read is logged and skipped, so it does
-not block its shard.
+Entries of one log stay in order. Their events are derived once, and told together with those of the instance's other
+logs, so that a receiver makes its calls once a batch. A receiver that fails keeps neither the other receivers nor the
+other instances of the batch from being served: the instance's first record is reported, so the stream delivers again
+from there, to every receiver. So it is with a log whose events cannot be derived; the instance's others are told. A row
+that no version can read is logged and skipped, so it does not block its shard.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ class Log(NamedTuple):
 class Receiver(Protocol):
     """What is told of new events: the connections of clients, the endpoints of webhooks."""
 
-    def receive(self, instance: str, log: str, events: list[FeedEvent]) -> None:
-        """Take the events of some new entries of a log, in order. Called again with the same events after a failure,
-        its own or another's, and possibly in parallel with itself. Raises if it must be called again.
+    def receive(self, instance: str, events: list[FeedEvent]) -> None:
+        """Take the events of some new entries of an instance's logs, each log's in order. Called again with the same
+        events after a failure, its own or another's, and possibly in parallel with itself. Raises if it must be called
+        again.
         """
 
 
@@ -52,13 +54,22 @@ class _News:
     rows: list[Row] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _Told:
+    """What an instance's receivers are told. first: the sequence number of its first stream record."""
+
+    first: str
+    events: list[FeedEvent] = field(default_factory=list)
+
+
 def follow_records(rows: Rows, receivers: Mapping[str, Receiver], records: Sequence[Mapping[str, Any]]) -> list[str]:
     """Tell the receivers, by name, of the entries in a batch of stream records. Return the sequence numbers to deliver
     again from.
     """
     if not receivers:
         return []
-    failed = []
+    failed: list[str] = []
+    told: dict[str, _Told] = {}
     for log, news in _by_log(rows, records).items():
         try:
             events = [event for row in news.rows for event in rows.events_of(row)]
@@ -66,9 +77,12 @@ def follow_records(rows: Rows, receivers: Mapping[str, Receiver], records: Seque
             logger.exception("events not derived; delivered again", instance=log.instance, log=log.name)
             failed.append(news.first)
             continue
-        done = [_tell(name, receiver, log, events) for name, receiver in receivers.items()] if events else []
+        told.setdefault(log.instance, _Told(news.first)).events += events
+    for instance, of_instance in told.items():
+        events = of_instance.events
+        done = [_tell(name, receiver, instance, events) for name, receiver in receivers.items()] if events else []
         if not all(done):
-            failed.append(news.first)
+            failed.append(of_instance.first)
     return failed
 
 
@@ -94,11 +108,11 @@ def _with_bytes(image: Mapping[str, Any]) -> dict[str, Any]:
     return {name: {"B": b64decode(value["B"])} if "B" in value else value for name, value in image.items()}
 
 
-def _tell(name: str, receiver: Receiver, log: Log, events: list[FeedEvent]) -> bool:
+def _tell(name: str, receiver: Receiver, instance: str, events: list[FeedEvent]) -> bool:
     """Return whether the receiver took the events."""
     try:
-        receiver.receive(log.instance, log.name, events)
+        receiver.receive(instance, events)
     except Exception:
-        logger.exception("events not taken; delivered again", receiver=name, instance=log.instance, log=log.name)
+        logger.exception("events not taken; delivered again", receiver=name, instance=instance)
         return False
     return True

@@ -19,13 +19,14 @@ from chalicelib.domain.feed.logs import SIGNED_AREA, book_log
 from chalicelib.domain.feed.subscription import LIFE_S, NOT_BEGUN, Connection, Due, Subscription
 from chalicelib.services.feed.reading import CursorGone, Feed, Scope
 from chalicelib.services.feed.scopes import NO_BOOKS, of_instance
-from chalicelib.services.push.broadcasting import NOBODY_S, Body, Broadcaster, Desk, NotSent, due_after_message
+from chalicelib.services.push.broadcasting import NOBODY_S, Broadcaster, NotSent, due_after_message
+from chalicelib.services.push.desk import Body, Desk
 from chalicelib.services.push.sending import Sender
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.connections import Connections
 
 ENTRIES_AT_ONCE = 200
-"""Missed entries of a log that are sent in one step."""
+"""Missed entries that are sent in one step."""
 MISSED_MAX = 20_000
 """Missed entries of a log that a subscription can begin with; who missed more reads them by long poll first."""
 OPENING_S = 10
@@ -124,13 +125,16 @@ class Sessions:
         """Tell a subscription what its logs have by now. Raises NotSent."""
         if self.connections.has_just_begun(one.instance):
             self._pause(NOBODY_S)
-        for log, end in self._feed.last_places(_scope_of(one)).items():
-            until = one.cursor.place(one.instance, log).sequence
-            while until < end.sequence:
-                until = min(until + ENTRIES_AT_ONCE, end.sequence)
-                now = self.connections.subscription(one)
-                if now is not None:
-                    self._broadcaster.advance([now], log, until)
+        ends = {log: end.sequence for log, end in self._feed.last_places(_scope_of(one)).items()}
+        until = {log: min(one.cursor.place(one.instance, log).sequence, end) for log, end in ends.items()}
+        while until != ends:
+            left = ENTRIES_AT_ONCE
+            for log, end in ends.items():
+                step = min(left, end - until[log])
+                until[log], left = until[log] + step, left - step
+            now = self.connections.subscription(one)
+            if now is not None:
+                self._broadcaster.advance([(now, until)])
 
     def _beginning(self, wanted: Subscription, resume: Cursor | None) -> Cursor:
         """Return where a subscription begins. Raises CursorUnusable."""

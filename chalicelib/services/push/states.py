@@ -37,6 +37,7 @@ class Projected:
         self._books = Books(database)
         self._pause = pause
         self._known: BoundedCache[str, int] = BoundedCache(1000)
+        self._being_read: set[str] = set()
 
     def wait(self, instance: str, book_id: str, sequence: int) -> None:
         """Return once the entry is projected. Raises Unavailable after LOOKS_MAX looks: try again."""
@@ -44,10 +45,19 @@ class Projected:
         for _ in range(LOOKS_MAX):
             if (self._known.get(book) or 0) >= sequence:
                 return
-            self._known.set(book, self._books.depth(book).sequence)
+            self._look(book)
             if (self._known.get(book) or 0) < sequence:
                 self._pause(PAUSE_S)
         raise Unavailable(f"{book} has not projected its entry {sequence}")
+
+    def _look(self, book: str) -> None:
+        """Read how far a book is projected, unless another thread is reading it."""
+        if book not in self._being_read:
+            self._being_read.add(book)
+            try:
+                self._known.set(book, self._books.depth(book).sequence)
+            finally:
+                self._being_read.discard(book)
 
 
 class DepthAt:

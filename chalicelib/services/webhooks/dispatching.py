@@ -40,7 +40,7 @@ class Dispatcher:
         self._now_s = now_s
         self._known: BoundedCache[Owner, tuple[float, list[Endpoint]]] = BoundedCache(OWNERS_MAX)
 
-    def receive(self, instance: str, log: str, events: list[FeedEvent]) -> None:  # noqa: ARG002 - the events name it
+    def receive(self, instance: str, events: list[FeedEvent]) -> None:
         """Note what endpoints want of these events, and start a deliverer for each. Raises Unavailable or
         OutcomeUnknown: call it again.
         """

@@ -79,14 +79,14 @@ def test_the_state_of_a_book_is_sent_again_under_the_next_id_every_30_seconds(wo
         later(world)
     assert world.clients.of("c") == numbered(STATE, STATE, STATE)
     new = world.happen(BOOK_A, PUBLIC_EVENT)
-    world.broadcaster().receive(INSTANCE, BOOK_A, new)
+    world.broadcaster().receive(INSTANCE, new)
     assert world.clients.of("c")[3:] == [(4, new[0].event_id)]
 
 
 def test_a_message_takes_the_place_of_the_next_beat_of_a_state(world: PushWorld) -> None:
     of_book(world)
     later(world, BEAT_S)
-    world.broadcaster().receive(INSTANCE, BOOK_A, world.happen(BOOK_A, PUBLIC_EVENT))
+    world.broadcaster().receive(INSTANCE, world.happen(BOOK_A, PUBLIC_EVENT))
     later(world, EARLY_S - 1)
     world.beat().round()
     assert len(world.clients.received) == 1
@@ -113,7 +113,7 @@ def test_the_first_beat_comes_soon_enough_wherever_the_looks_stand(world: PushWo
 def test_a_heartbeat_comes_every_30_seconds_whatever_else_is_sent(world: PushWorld) -> None:
     of_taker(world)
     for _ in range(3):
-        world.broadcaster().receive(INSTANCE, LANE, world.happen(LANE, TAKERS_EVENT))
+        world.broadcaster().receive(INSTANCE, world.happen(LANE, TAKERS_EVENT))
         world.beat().round()
         later(world)
     assert texts(world).count(HEARTBEAT) == 3
@@ -169,7 +169,7 @@ def test_death_at_any_store_call_of_a_beat_renumbers_nothing_and_the_next_beat_c
             later(world)
             world.beat().round()
         new = world.happen(BOOK_A, PUBLIC_EVENT)
-        world.broadcaster().receive(INSTANCE, BOOK_A, new)
+        world.broadcaster().receive(INSTANCE, new)
         for name in ("c", "d"):
             assert world.clients.of(name)
         by_id = dict(world.clients.of("c"))
@@ -196,7 +196,7 @@ def test_a_state_that_was_sent_by_one_that_died_is_sent_again_under_its_id(world
     assert BEAT_S * 1000 > INTENT_LIFE_MS
     if by_event:
         new = world.happen(BOOK_A, PUBLIC_EVENT)
-        world.broadcaster().receive(INSTANCE, BOOK_A, new)
+        world.broadcaster().receive(INSTANCE, new)
         assert world.clients.of("c") == [(1, STATE), (1, STATE), (2, new[0].event_id)]
     else:
         world.beat().round()
@@ -219,7 +219,7 @@ def test_a_client_whose_credential_is_disabled_is_turned_out_with_the_next_beat(
     world.desk.disabled.add("lost")
     world.beat().round()
     assert world.clients.gone == {"c"}
-    world.broadcaster().receive(INSTANCE, LANE, world.happen(LANE, TAKERS_EVENT))
+    world.broadcaster().receive(INSTANCE, world.happen(LANE, TAKERS_EVENT))
     assert texts(world, "c") == []
     assert len(texts(world, "d")) == 2
 
@@ -234,7 +234,7 @@ def test_a_client_that_cannot_be_turned_out_keeps_no_other_from_its_beat(world: 
 
     world.clients.close = broken
     world.beat().round()
-    world.broadcaster().receive(INSTANCE, LANE, world.happen(LANE, TAKERS_EVENT))
+    world.broadcaster().receive(INSTANCE, world.happen(LANE, TAKERS_EVENT))
     assert (texts(world, "c"), len(texts(world, "d"))) == ([], 2)
 
 
@@ -296,7 +296,7 @@ def test_who_follows_several_keys_gets_an_event_of_both_once(world: PushWorld) -
     of_taker(world)
     events = world.happen(LANE, TAKERS_EVENT, ONE_TAKERS_EVENT, frozenset({TAKERS, TAKER}), NOBODYS_EVENT)
     events += world.happen(LANE, ONE_TAKERS_EVENT)
-    world.broadcaster().receive(INSTANCE, LANE, events)
+    world.broadcaster().receive(INSTANCE, events)
     shown = [event for event in events if event.receivers]
     assert world.clients.of("c") == numbered(*(event.event_id for event in shown))
 
@@ -305,22 +305,20 @@ def test_a_message_costs_an_intent_and_a_move_and_no_read_of_its_row(world: Push
     of_taker(world)
     client = FaultyClient(world.database._client, raising(Died(), after=False))
     broadcaster = world.broadcaster(Database(client, world.database.name("").removesuffix("-"), pause=lambda _: None))
-    broadcaster.receive(INSTANCE, LANE, world.happen(LANE, TAKERS_EVENT))
+    broadcaster.receive(INSTANCE, world.happen(LANE, TAKERS_EVENT))
     assert client.calls == 4, "whether anybody is connected, who follows, the intent, the move"
 
 
 def test_a_key_of_a_subscription_is_found_alone(world: PushWorld) -> None:
     of_taker(world)
     for receivers in (ONE_TAKERS_EVENT, TAKERS_EVENT):
-        world.broadcaster().receive(INSTANCE, LANE, world.happen(LANE, receivers))
+        world.broadcaster().receive(INSTANCE, world.happen(LANE, receivers))
     assert len(texts(world)) == 2
 
 
 def test_a_taker_gets_nothing_of_another(world: PushWorld) -> None:
     of_taker(world)
-    world.broadcaster().receive(
-        INSTANCE, LANE, world.happen(LANE, frozenset({"taker/0xt2"}), frozenset({"maker/0xt1"}))
-    )
+    world.broadcaster().receive(INSTANCE, world.happen(LANE, frozenset({"taker/0xt2"}), frozenset({"maker/0xt1"})))
     assert texts(world) == []
 
 
@@ -350,7 +348,7 @@ def prepared(world: PushWorld) -> None:
 def test_what_happens_until_a_connection_is_open_comes_behind_its_first_heartbeat(world: PushWorld) -> None:
     prepared(world)
     new = world.happen(LANE, TAKERS_EVENT)
-    world.broadcaster().receive(INSTANCE, LANE, new)
+    world.broadcaster().receive(INSTANCE, new)
     looks = count()
 
     def pause(_seconds: float) -> None:
@@ -360,7 +358,7 @@ def test_what_happens_until_a_connection_is_open_comes_behind_its_first_heartbea
     world.beat().begin("c", pause)
     assert texts(world) == [HEARTBEAT, new[0].event_id]
     newer = world.happen(LANE, ONE_TAKERS_EVENT)
-    world.broadcaster().receive(INSTANCE, LANE, newer)
+    world.broadcaster().receive(INSTANCE, newer)
     assert texts(world)[2:] == [newer[0].event_id]
 
 
@@ -405,7 +403,7 @@ def test_a_beginning_that_dies_anywhere_is_finished_by_a_beat(
         world.clients.before_send = world.clients.after_send = lambda: None
         if with_event:
             first += world.happen(LANE, TAKERS_EVENT)
-            world.broadcaster().receive(INSTANCE, LANE, first[-1:])
+            world.broadcaster().receive(INSTANCE, first[-1:])
         for _ in range(2):
             later(world)
             world.beat().round()

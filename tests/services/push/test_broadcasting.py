@@ -40,9 +40,9 @@ def test_a_subscriber_of_a_book_gets_its_public_events_numbered_from_1(world: Pu
     world.follow_book("c", BOOK_A)
     first, second = world.happen(BOOK_A, PUBLIC_EVENT, ANNS_EVENT, PUBLIC_EVENT), world.happen(BOOK_A, PUBLIC_EVENT)
     broadcaster = world.broadcaster()
-    broadcaster.receive(INSTANCE, BOOK_A, first + second)
+    broadcaster.receive(INSTANCE, first + second)
     third = world.happen(BOOK_A, PUBLIC_EVENT)
-    broadcaster.receive(INSTANCE, BOOK_A, third)
+    broadcaster.receive(INSTANCE, third)
     expected = ids([*first, *second, *third], PUBLIC_EVENT)
     assert world.clients.of("c") == numbered(*expected)
     assert world.reads == []
@@ -52,8 +52,8 @@ def test_a_batch_that_comes_again_is_sent_once(world: PushWorld) -> None:
     world.connect("c")
     world.follow_book("c", BOOK_A)
     events = world.happen(BOOK_A, PUBLIC_EVENT)
-    world.broadcaster().receive(INSTANCE, BOOK_A, events)
-    world.broadcaster().receive(INSTANCE, BOOK_A, events)
+    world.broadcaster().receive(INSTANCE, events)
+    world.broadcaster().receive(INSTANCE, events)
     assert world.clients.of("c") == numbered(events[0].event_id)
 
 
@@ -64,7 +64,7 @@ def test_what_lies_between_a_subscribers_place_and_the_batch_is_read_from_the_lo
     world.follow_book("c", BOOK_A)
     world.follow_book("d", BOOK_A, place=2)
     new = world.happen(BOOK_A, PUBLIC_EVENT)
-    world.broadcaster().receive(INSTANCE, BOOK_A, new)
+    world.broadcaster().receive(INSTANCE, new)
     assert world.clients.of("c") == numbered(*(event.event_id for event in [*missed, *new]))
     assert world.clients.of("d") == numbered(missed[2].event_id, new[0].event_id)
     assert world.reads == [(BOOK_A, 0, 3)]
@@ -74,12 +74,12 @@ def test_a_place_within_an_entry_goes_on_there(world: PushWorld) -> None:
     world.connect("c")
     events = world.happen(BOOK_A, PUBLIC_EVENT, PUBLIC_EVENT)
     subscription = world.follow_book("c", BOOK_A)
-    world.broadcaster().receive(INSTANCE, BOOK_A, events)
+    world.broadcaster().receive(INSTANCE, events)
     (_, first), _ = world.clients.received
     resumed = replace(subscription, cursor=cursor_of(first["cursor"]))
     world.connections.subscribe(resumed)
     world.clients.received.clear()
-    world.broadcaster().receive(INSTANCE, BOOK_A, events)
+    world.broadcaster().receive(INSTANCE, events)
     assert world.clients.of("c") == numbered(events[1].event_id)
 
 
@@ -89,8 +89,8 @@ def test_a_customer_gets_its_own_events_of_all_books_and_nobody_elses(world: Pus
     broadcaster = world.broadcaster()
     in_a = world.happen(BOOK_A, NOBODYS_EVENT, ANNS_EVENT, frozenset({"customer/bob"}))
     in_b = world.happen(BOOK_B, ANNS_EVENT)
-    for log, events in ((BOOK_A, in_a), (BOOK_B, in_b)):
-        broadcaster.receive(INSTANCE, log, events)
+    for events in (in_a, in_b):
+        broadcaster.receive(INSTANCE, events)
     assert world.clients.of("c") == numbered(in_a[1].event_id, in_b[0].event_id)
 
 
@@ -102,7 +102,7 @@ def test_events_of_another_instance_reach_nobody(world: PushWorld) -> None:
         FeedEvent("inst_other001", BOOK_A, 1, "00000001", 0, "0", "test.made", 1, ANNS_EVENT, {}),
         FeedEvent("inst_other001", BOOK_A, 1, "00000001", 1, "1", "test.made", 1, PUBLIC_EVENT, {}),
     ]
-    world.broadcaster().receive("inst_other001", BOOK_A, events)
+    world.broadcaster().receive("inst_other001", events)
     assert world.clients.received == []
 
 
@@ -112,7 +112,7 @@ def test_a_place_that_nothing_moves_is_moved_now_and_then_so_that_it_is_not_read
     for _ in range(PASSED_OVER_MAX - 1):
         world.happen(BOOK_A, NOBODYS_EVENT)
     own = world.happen(BOOK_A, frozenset({"customer/bob"}), ANNS_EVENT)
-    world.broadcaster().receive(INSTANCE, BOOK_A, own)
+    world.broadcaster().receive(INSTANCE, own)
     assert world.reads == [(BOOK_A, 0, PASSED_OVER_MAX - 1)]
     assert world.clients.of("c") == numbered(own[1].event_id)
 
@@ -125,7 +125,7 @@ def test_a_connection_that_is_gone_is_removed_with_all_its_rows(world: PushWorld
     world.follow_ann("c")
     world.clients.gone.add("c")
     events = world.happen(BOOK_A, PUBLIC_EVENT)
-    world.broadcaster().receive(INSTANCE, BOOK_A, events)
+    world.broadcaster().receive(INSTANCE, events)
     assert world.clients.of("d") == numbered(events[0].event_id)
     left = {(row["topic"], row["connection"]) for row in world.database.scan("connections")}
     assert not any("c" in (connection, connection.partition("/")[0]) for _, connection in left)
@@ -147,8 +147,8 @@ def test_a_connection_that_fails_is_told_again_and_hinders_no_other(world: PushW
     world.clients.before_send = fail
     broadcaster = world.broadcaster()
     with pytest.raises(NotSent):
-        broadcaster.receive(INSTANCE, BOOK_A, events)
-    broadcaster.receive(INSTANCE, BOOK_A, events)
+        broadcaster.receive(INSTANCE, events)
+    broadcaster.receive(INSTANCE, events)
     for name in ("c", "d", "e"):
         assert world.clients.of(name) == numbered(events[0].event_id)
 
@@ -158,34 +158,44 @@ def test_without_connections_nothing_is_written_and_one_row_is_read_a_second(wor
     database = Database(client, world.database.name("").removesuffix("-"), pause=lambda _: None)
     broadcaster = world.broadcaster(database)
     for _ in range(5):
-        broadcaster.receive(INSTANCE, BOOK_A, world.happen(BOOK_A, PUBLIC_EVENT, ANNS_EVENT))
+        broadcaster.receive(INSTANCE, world.happen(BOOK_A, PUBLIC_EVENT, ANNS_EVENT))
     assert client.calls == 1
     assert list(world.database.scan("connections")) == []
     world.now_ms += 1000
-    broadcaster.receive(INSTANCE, BOOK_A, world.happen(BOOK_A, PUBLIC_EVENT))
+    broadcaster.receive(INSTANCE, world.happen(BOOK_A, PUBLIC_EVENT))
     assert client.calls == 2
 
 
-def scenario(world: PushWorld) -> list[tuple[str, list[FeedEvent]]]:
-    """Connect three clients: two of a book, one of them of ann too, in both books. Return what then happens."""
+Batches = list[list[FeedEvent]]
+
+
+def scenario(world: PushWorld) -> Batches:
+    """Connect two clients of a book, one of them of ann too, in both books, by two topics. Return what then happens."""
     for name in ("c", "d"):
         world.connect(name)
         world.follow_book(name, BOOK_A)
     world.follow_ann("d")
+    world.follow_ann("d", "balance")
     return [
-        (BOOK_A, world.happen(BOOK_A, PUBLIC_EVENT, ANNS_EVENT) + world.happen(BOOK_A, PUBLIC_EVENT, PUBLIC_EVENT)),
-        (BOOK_B, world.happen(BOOK_B, ANNS_EVENT, PUBLIC_EVENT)),
-        (BOOK_A, world.happen(BOOK_A, ANNS_EVENT)),
+        world.happen(BOOK_A, PUBLIC_EVENT, ANNS_EVENT) + world.happen(BOOK_A, PUBLIC_EVENT, PUBLIC_EVENT),
+        world.happen(BOOK_B, ANNS_EVENT, PUBLIC_EVENT),
+        world.happen(BOOK_A, ANNS_EVENT),
     ]
 
 
-def deliver(world: PushWorld, batches: list[tuple[str, list[FeedEvent]]], database: Database | None = None) -> None:
+def scenario_of_one_batch(world: PushWorld) -> Batches:
+    """Return what happens in the same as one batch, of two logs."""
+    in_a, in_b, in_a_again = scenario(world)
+    return [in_a + in_a_again + in_b]
+
+
+def deliver(world: PushWorld, batches: Batches, database: Database | None = None) -> None:
     """Deliver the batches in order, each again by a new process until it succeeds."""
     broadcaster = world.broadcaster(database)
-    for log, events in batches:
+    for events in batches:
         for _ in range(3):
             try:
-                broadcaster.receive(INSTANCE, log, events)
+                broadcaster.receive(INSTANCE, events)
             except (Died, NotSent):
                 broadcaster = world.broadcaster()
                 continue
@@ -194,14 +204,16 @@ def deliver(world: PushWorld, batches: list[tuple[str, list[FeedEvent]]], databa
             raise AssertionError("not delivered")
 
 
-def check_everything_came(world: PushWorld, batches: list[tuple[str, list[FeedEvent]]]) -> None:
+def check_everything_came(world: PushWorld, batches: Batches) -> None:
     """Each id stands for one event, ids and events come in order from 1 without gaps, and none is left out."""
-    public = [one for log, events in batches if log == BOOK_A for one in ids(events, PUBLIC_EVENT)]
-    anns = [one for _, events in batches for one in ids(events, ANNS_EVENT)]
+    events = [event for batch in batches for event in batch]
+    public = ids([event for event in events if event.log == BOOK_A], PUBLIC_EVENT)
+    anns = ids(events, ANNS_EVENT)
     of_book = [[(m["id"], m["body"]) for c, m in world.clients.received if (c, m["topic"]) == key]
                for key in (("c", "trade@ob_a"), ("d", "trade@ob_a"))]  # fmt: skip
-    of_ann = [(m["id"], m["body"]) for c, m in world.clients.received if (c, m["topic"]) == ("d", "user_trades")]
-    for received, expected in ((of_book[0], public), (of_book[1], public), (of_ann, anns)):
+    of_ann = [[(m["id"], m["body"]) for c, m in world.clients.received if (c, m["topic"]) == ("d", topic)]
+              for topic in ("user_trades", "balance")]  # fmt: skip
+    for received, expected in ((of_book[0], public), (of_book[1], public), (of_ann[0], anns), (of_ann[1], anns)):
         seen: list[tuple[int, str]] = []
         for message in received:  # sent again: the messages from some id on, in order, as before
             if message not in seen:
@@ -209,13 +221,14 @@ def check_everything_came(world: PushWorld, batches: list[tuple[str, list[FeedEv
         assert seen == numbered(*expected)
 
 
+@pytest.mark.parametrize("happening", [scenario, scenario_of_one_batch])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_death_at_any_store_call_leaves_nothing_out_and_renumbers_nothing(
-    fresh_world: Callable[[], PushWorld], after: bool
+    fresh_world: Callable[[], PushWorld], after: bool, happening: Callable[[PushWorld], Batches]
 ) -> None:
     for at in count(1):
         world = fresh_world()
-        batches = scenario(world)
+        batches = happening(world)
         client = FaultyClient(world.database._client, raising(Died(), after=after))
         faulty = Database(client, world.database.name("").removesuffix("-"), pause=lambda _: None)
         client.strike_at(at)
@@ -223,16 +236,17 @@ def test_death_at_any_store_call_leaves_nothing_out_and_renumbers_nothing(
         check_everything_came(world, batches)
         if not client.has_struck:
             break
-    assert at > 10
+    assert at > 3 * len(batches) + 1
 
 
+@pytest.mark.parametrize("happening", [scenario, scenario_of_one_batch])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_death_at_any_message_leaves_nothing_out_and_renumbers_nothing(
-    fresh_world: Callable[[], PushWorld], after: bool
+    fresh_world: Callable[[], PushWorld], after: bool, happening: Callable[[PushWorld], Batches]
 ) -> None:
     for at in count(1):
         world = fresh_world()
-        batches = scenario(world)
+        batches = happening(world)
         sends = count(1)
 
         def die(sends: count[int] = sends, at: int = at) -> None:
@@ -247,18 +261,21 @@ def test_death_at_any_message_leaves_nothing_out_and_renumbers_nothing(
     assert at > 8
 
 
+@pytest.mark.parametrize("happening", [scenario, scenario_of_one_batch])
 @pytest.mark.parametrize("at", range(1, 9))
-def test_two_at_once_send_the_same_under_the_same_ids(world: PushWorld, at: int) -> None:
+def test_two_at_once_send_the_same_under_the_same_ids(
+    world: PushWorld, at: int, happening: Callable[[PushWorld], Batches]
+) -> None:
     """While one sends its n-th message, another does the whole batch: the first is refused and goes on behind it."""
-    batches = scenario(world)
+    batches = happening(world)
     sends = count(1)
     rival = world.broadcaster()
 
     def rival_first() -> None:
         if next(sends) == at:
             world.clients.before_send = lambda: None
-            for log, events in batches:
-                rival.receive(INSTANCE, log, events)
+            for events in batches:
+                rival.receive(INSTANCE, events)
 
     world.clients.before_send = rival_first
     deliver(world, batches)
@@ -275,10 +292,10 @@ def test_an_intent_in_another_log_is_waited_for_and_carried_out_once_it_is_old(w
 
     world.clients.after_send = die
     with pytest.raises(Died):
-        world.broadcaster().receive(INSTANCE, BOOK_A, in_a)
+        world.broadcaster().receive(INSTANCE, in_a)
     world.clients.after_send = lambda: None
     began_ms = world.now_ms
-    world.broadcaster().receive(INSTANCE, BOOK_B, in_b)
+    world.broadcaster().receive(INSTANCE, in_b)
     assert world.now_ms - began_ms >= INTENT_LIFE_MS
     first = in_a[0].event_id
     assert world.clients.of("d") == [(1, first), (1, first), (2, in_b[0].event_id)]
@@ -298,10 +315,10 @@ def test_while_one_sends_what_follows_from_several_logs_another_waits(world: Pus
     def rival_too() -> None:
         world.clients.before_send = lambda: None
         with pytest.raises(Died):
-            rival.receive(INSTANCE, BOOK_A, events)
+            rival.receive(INSTANCE, events)
 
     world.clients.before_send = rival_too
-    world.broadcaster().receive(INSTANCE, BOOK_A, events)
+    world.broadcaster().receive(INSTANCE, events)
     assert world.clients.of("d") == numbered(events[0].event_id)
 
 
@@ -316,7 +333,7 @@ def test_of_two_that_have_read_the_same_one_sends(world: PushWorld) -> None:
     def after_the_rivals_claim(moves: Any) -> list[int]:
         first._connections.move = move
         with pytest.raises(Died):
-            rival.receive(INSTANCE, BOOK_A, events)
+            rival.receive(INSTANCE, events)
         return move(moves)
 
     def die() -> None:
@@ -326,7 +343,7 @@ def test_of_two_that_have_read_the_same_one_sends(world: PushWorld) -> None:
     world.clients.before_send = die
     first._connections.move = after_the_rivals_claim
     began_ms = world.now_ms
-    first.receive(INSTANCE, BOOK_A, events)
+    first.receive(INSTANCE, events)
     assert world.now_ms - began_ms >= INTENT_LIFE_MS
     assert world.clients.of("d") == numbered(events[0].event_id)
 
@@ -344,9 +361,9 @@ def test_a_message_that_cannot_be_sent_is_sent_again_without_a_wait(world: PushW
     world.clients.before_send = fail
     broadcaster = world.broadcaster()
     with pytest.raises(NotSent):
-        broadcaster.receive(INSTANCE, BOOK_A, events)
+        broadcaster.receive(INSTANCE, events)
     began_ms = world.now_ms
-    broadcaster.receive(INSTANCE, BOOK_A, events)
+    broadcaster.receive(INSTANCE, events)
     assert world.now_ms - began_ms < INTENT_LIFE_MS
     first, second = (event.event_id for event in events)
     assert world.clients.of("d") == [(1, first), (1, first), (2, second)]

@@ -89,6 +89,23 @@ def test_a_message_costs_one_write_and_two_where_another_could_send_another_one_
     broadcaster = world.broadcaster(database)
     for log, receivers, writes in ((BOOK_A, PUBLIC_EVENT, 1), (BOOK_A, ANNS_EVENT, 2), (BOOK_B, PUBLIC_EVENT, 2)):
         meter.take()
-        broadcaster.receive(INSTANCE, log, world.happen(log, receivers))
+        broadcaster.receive(INSTANCE, world.happen(log, receivers))
         assert meter.take().total.write_units == writes, (log, receivers)
     assert len(world.clients.received) == 3
+
+
+def test_a_batch_of_several_logs_costs_a_subscription_two_writes_whatever_it_brings(memory_database: Database) -> None:
+    database, meter = metered(memory_database)
+    world = PushWorld(database)
+    world.connect("d")
+    world.follow_ann("d")
+    broadcaster = world.broadcaster(database)
+    bills = []
+    for times in (1, 2):
+        events = [event for _ in range(times) for log in (BOOK_A, BOOK_B) for event in world.happen(log, ANNS_EVENT)]
+        meter.take()
+        broadcaster.receive(INSTANCE, events)
+        bills.append(meter.take())
+    assert [bill.total.write_units for bill in bills] == [2, 2]
+    assert [bill.calls for bill in bills] == [4, 3], "whether there are connections, which, an intent, a move"
+    assert len(world.clients.received) == 6

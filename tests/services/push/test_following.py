@@ -13,7 +13,7 @@ from tests.world import INSTANCE, Record, record_of
 
 
 class Numbers:
-    """Rows {log, number} as entries of two events each."""
+    """Rows {log, number} as entries of two events each. A log ``<instance>/<name>`` is another instance's."""
 
     def __init__(self) -> None:
         self.derived: list[int] = []
@@ -21,7 +21,8 @@ class Numbers:
     def log_of(self, row: Row) -> Log | None:
         if row["log"] == "unreadable":
             raise UnreadableRow("no entry")
-        return None if row["log"] == "beside" else Log(INSTANCE, row["log"])
+        instance, _, _ = row["log"].rpartition("/")
+        return None if row["log"] == "beside" else Log(instance or INSTANCE, row["log"])
 
     def events_of(self, row: Row) -> list[FeedEvent]:
         self.derived.append(row["number"])
@@ -34,17 +35,21 @@ class Numbers:
 
 
 class Noted:
-    """A receiver that notes what it is told, and fails for some logs."""
+    """A receiver that notes what it is told, by instance, and fails for some instances."""
 
     def __init__(self, fails_for: tuple[str, ...] = ()) -> None:
         self.fails_for = fails_for
-        self.told: list[tuple[str, list[tuple[int, int]]]] = []
+        self.told: list[tuple[str, list[tuple[str, int, int]]]] = []
 
-    def receive(self, instance: str, log: str, events: list[FeedEvent]) -> None:
-        assert instance == INSTANCE
-        if log in self.fails_for:
+    def receive(self, instance: str, events: list[FeedEvent]) -> None:
+        if instance in self.fails_for:
             raise RuntimeError("not now")
-        self.told.append((log, [(event.sequence, event.part) for event in events]))
+        self.told.append((instance, [(event.log, event.sequence, event.part) for event in events]))
+
+
+def both_of(*entries: tuple[str, int]) -> list[tuple[str, int, int]]:
+    """Return the log, sequence and part of both events of each entry."""
+    return [(log, number, part) for log, number in entries for part in range(2)]
 
 
 def records(*entries: tuple[str, int]) -> list[Record]:
@@ -57,33 +62,33 @@ def sequence_number(number: int) -> str:
     return f"{number:024d}"
 
 
-def test_entries_of_a_log_are_told_together_in_order() -> None:
+def test_entries_of_an_instances_logs_are_told_together_each_log_in_order() -> None:
     receiver, rows = Noted(), Numbers()
     assert follow_records(rows, {"one": receiver}, records(("a", 1), ("b", 7), ("a", 2))) == []
-    assert receiver.told == [("a", [(1, 0), (1, 1), (2, 0), (2, 1)]), ("b", [(7, 0), (7, 1)])]
+    assert receiver.told == [(INSTANCE, both_of(("a", 1), ("a", 2), ("b", 7)))]
     assert rows.derived == [1, 2, 7]
 
 
-def test_a_receiver_that_fails_is_told_again_from_the_logs_first_record_and_hinders_no_other() -> None:
-    failing, other = Noted(fails_for=("b",)), Noted()
-    batch = records(("a", 1), ("b", 7), ("b", 8), ("c", 1))
+def test_a_receiver_that_fails_is_told_again_from_the_instances_first_record_and_hinders_no_other() -> None:
+    failing, other = Noted(fails_for=("two",)), Noted()
+    batch = records(("a", 1), ("two/b", 7), ("two/c", 8), ("three/a", 1))
     assert follow_records(Numbers(), {"failing": failing, "other": other}, batch) == [sequence_number(2)]
-    assert [log for log, _ in failing.told] == ["a", "c"]
-    assert [log for log, _ in other.told] == ["a", "b", "c"]
+    assert [instance for instance, _ in failing.told] == [INSTANCE, "three"]
+    assert [instance for instance, _ in other.told] == [INSTANCE, "two", "three"]
 
 
 def test_events_that_cannot_be_derived_are_asked_for_again_and_hinder_no_other_log() -> None:
     receiver = Noted()
     batch = records(("a", 1), ("b", -1), ("a", 2))
     assert follow_records(Numbers(), {"one": receiver}, batch) == [sequence_number(2)]
-    assert receiver.told == [("a", [(1, 0), (1, 1), (2, 0), (2, 1)])]
+    assert receiver.told == [(INSTANCE, both_of(("a", 1), ("a", 2)))]
 
 
 @pytest.mark.parametrize("log", ["unreadable", "beside"])
 def test_rows_that_are_no_entries_are_passed_over(log: str) -> None:
     receiver = Noted()
     assert follow_records(Numbers(), {"one": receiver}, records((log, 1), ("a", 1))) == []
-    assert [log for log, _ in receiver.told] == ["a"]
+    assert receiver.told == [(INSTANCE, both_of(("a", 1)))]
 
 
 def test_changed_and_removed_rows_are_no_news() -> None:

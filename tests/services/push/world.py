@@ -13,8 +13,9 @@ from chalicelib.domain.feed.logs import book_log
 from chalicelib.domain.feed.subscription import LIFE_S, Connection, Subscription
 from chalicelib.services.feed.reading import Scope
 from chalicelib.services.push.beating import Beat
-from chalicelib.services.push.broadcasting import Body, Broadcaster
-from chalicelib.services.push.recent import Entry, RecentEntries
+from chalicelib.services.push.broadcasting import Broadcaster
+from chalicelib.services.push.desk import Body, News
+from chalicelib.services.push.recent import RecentEntries
 from chalicelib.services.push.sending import Gone
 from chalicelib.services.push.sessions import Sessions
 from chalicelib.tables.connections import Connections
@@ -39,17 +40,23 @@ class EachEvent:
 
     sends_heartbeats = True
 
+    def waits(self, subscription: Subscription) -> bool:
+        return subscription.name.startswith("balance")
+
     def __init__(self) -> None:
         self.disabled: set[str] = set()
 
-    def bodies(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> list[Body]:
+    def bodies(self, subscription: Subscription, news: News) -> dict[str, list[Body]]:
         wanted = {PUBLIC} if subscription.book_id is not None else {*subscription.subjects}
-        return [
-            Body(behind(event, event is entry.events[-1]), event.at_ms, event.event_id)
-            for entry in entries
-            for event in entry.events
-            if event.log == log and event.is_for(wanted)
-        ]
+        return {
+            log: [
+                Body(behind(event, event is entry.events[-1]), event.at_ms, event.event_id)
+                for entry in entries
+                for event in entry.events
+                if event.log == log and event.is_for(wanted)
+            ]
+            for log, entries in news.items()
+        }
 
     def state(self, subscription: Subscription, place: Place | None = None) -> Body:
         return Body(place or BEGINNING, 0, f"state of {subscription.name} at {place and place.sequence}")
@@ -161,12 +168,12 @@ class PushWorld:
         book_id = log.removeprefix("book/")
         return self._subscribed(name, f"trade@{book_id}", (), book_id, cursor, repeats)
 
-    def follow_ann(self, name: str, **places: int) -> Subscription:
+    def follow_ann(self, name: str, topic: str = "user_trades", **places: int) -> Subscription:
         """Subscribe a connection to ann's events in all logs, after these entries (ob_a=1)."""
         cursor = Cursor()
         for book_id, place in places.items():
             cursor = cursor.moved(INSTANCE, book_log(book_id), at(place))
-        return self._subscribed(name, "user_trades", (ANN,), None, cursor, False)
+        return self._subscribed(name, topic, (ANN,), None, cursor, False)
 
     def taker(self, name: str, place: int = 0, *, credential: str = "") -> Subscription:
         """Return a subscription of a connection to what a taker receives in one lane, after this entry."""

@@ -127,7 +127,7 @@ class Hooks:
         return endpoint
 
     def receive(self, *events: FeedEvent) -> None:
-        self.dispatcher.receive(INSTANCE, BOOK, list(events))
+        self.dispatcher.receive(INSTANCE, list(events))
 
     def work(self) -> None:
         """Carry out what was started, and what that starts."""
