@@ -124,15 +124,22 @@ def test_the_page_about_the_back_office_works_as_printed(checkout: Path) -> None
 
 
 def test_the_page_about_the_trade_desk_works_as_printed(checkout: Path) -> None:
-    signed, _ = blocks("docs/trade-desk.md")
+    signed, _, _ = blocks("docs/trade-desk.md")
     placed, listed, vendors = (json.loads(line) for line in run(signed, checkout).splitlines())
     assert (placed["error_code"], placed["data"]["pair"]) == (None, "EXS_EUR")
     assert placed["data"]["id"] in [row["id"] for row in listed["data"]["orders"]]
     assert (vendors["data"]["requested_amount"], vendors["data"]["requested_value"]) == (0.02347418, 1000.000068)
 
 
+def test_the_switch_of_the_page_about_the_trade_desk_is_set_and_turned_off(checkout: Path) -> None:
+    signed, switch, _ = blocks("docs/trade-desk.md")
+    functions = signed.partition("\n\nask ")[0]
+    armed, off = (json.loads(line)["data"] for line in run(f"{functions}\n{switch}", checkout).splitlines())
+    assert (armed.keys(), off) == ({"cancel_at"}, {"cancel_at": None})
+
+
 def test_what_the_page_about_the_trade_desk_follows_by_websocket_comes(checkout: Path) -> None:
-    signed, followed = blocks("docs/trade-desk.md")
+    signed, _, followed = blocks("docs/trade-desk.md")
     with ThreadPoolExecutor(1) as beside:
         seen = beside.submit(run, followed, checkout)
         time.sleep(2)
@@ -200,13 +207,28 @@ def test_the_page_about_the_book_desk_works_as_printed(checkout: Path, shell: tu
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
 def test_the_page_about_a_venue_works_as_printed(checkout: Path, shell: tuple[str, ...]) -> None:
-    (venue,) = blocks("docs/venue.md")
+    venue, _ = blocks("docs/venue.md")
     printed = run(venue, checkout, shell)
     assert "is open" in printed
     assert "the buyer's order is FILLED" in printed
     assert "'balance': '500000000000000000000'" in printed  # ten shares at 50 euros, on the seller's account
     assert "'type': 'fee'" in printed
     assert printed.splitlines()[-2:] == ["10", "CLOSED"]
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_the_rules_of_a_venue_work_as_printed(checkout: Path, shell: tuple[str, ...]) -> None:
+    venue, rules = blocks("docs/venue.md")
+    functions = venue.partition("\n\n")[0]
+    assert run(f"{functions}\n{rules}", checkout, shell).splitlines() == [
+        "bought 4, and then: CANCELLED PRICE_BAND",
+        "the stop is OPEN None",
+        "halted before the trade: CANCELLED CIRCUIT_BREAKER",
+        "the book is HALTED",
+        "the book is ACTIVE",
+        "bought: FILLED None",
+        "1",
+    ]
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
