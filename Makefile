@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak feed agreement mutants unguarded client pins clean
+.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak feed agreement mutants unguarded client openapi pins clean
 .DEFAULT_GOAL := run
 
 # PORT=8001 serves on another port; FRESH=1 deletes the tables of earlier runs.
@@ -110,6 +110,12 @@ mutants: $(INSTALLED)
 # Removes each guard of docs/guarantees.md in turn; the test named there must fail. Takes four minutes.
 unguarded: $(INSTALLED)
 	$(BIN)/python benchmarks/unguarded.py
+
+# Sends the examples of the desks' descriptions to desks in memory, records what is answered, and writes the OpenAPI
+# documents: docs/description.md.
+openapi: $(INSTALLED)
+	$(BIN)/python -m tests.apis.examples
+	$(BIN)/python -m infra.openapi
 
 # Keeps .local with the tables of local runs; "make run FRESH=1" deletes those.
 clean:

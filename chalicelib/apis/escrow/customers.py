@@ -36,7 +36,7 @@ def _dialled(pattern: str, rule: str) -> Kind:
             raise Unfit(rule)
         return dialled
 
-    return Kind(str, check)
+    return Kind(str, check, {"type": "string", "maxLength": NUMBER_CHARACTERS_MAX, "pattern": f"^(?:{pattern})$"})
 
 
 CUSTOMER = Schema(

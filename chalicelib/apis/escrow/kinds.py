@@ -38,7 +38,8 @@ def text(characters_max: int, pattern: str | None = None, rule: str = "") -> Kin
             raise Unfit(rule)
         return value
 
-    return Kind(str, check)
+    whole = {} if pattern is None else {"pattern": f"^(?:{pattern})$"}
+    return Kind(str, check, {"type": "string", "maxLength": characters_max, **whole})
 
 
 def choice(*values: str) -> Kind:
@@ -47,7 +48,7 @@ def choice(*values: str) -> Kind:
             raise Unfit(None)
         return str(value)
 
-    return Kind(str, check)
+    return Kind(str, check, {"type": "string", "enum": list(values)})
 
 
 def choice_of_texts() -> Kind:
@@ -58,7 +59,7 @@ def choice_of_texts() -> Kind:
             raise Unfit(None)
         return value
 
-    return Kind(str, check)
+    return Kind(str, check, {"type": "string"})
 
 
 def integer(minimum: int, maximum: int = INTEGER_MAX) -> Kind:
@@ -72,7 +73,7 @@ def integer(minimum: int, maximum: int = INTEGER_MAX) -> Kind:
             raise Unfit(f"must not be greater than {maximum}")
         return int(number)
 
-    return Kind(_spelled_number, check)
+    return Kind(_spelled_number, check, {"type": "integer", "minimum": minimum, "maximum": maximum})
 
 
 def identifier() -> Kind:
@@ -84,7 +85,7 @@ def identifier() -> Kind:
             raise Unfit("must be an integer")
         return int(number) if 0 < number <= INTEGER_MAX else 0
 
-    return Kind(_spelled_number, check)
+    return Kind(_spelled_number, check, {"type": "integer"})
 
 
 def number(maximum: Decimal, decimals_max: int, *, is_above_zero: bool = False) -> Kind:
@@ -103,7 +104,8 @@ def number(maximum: Decimal, decimals_max: int, *, is_above_zero: bool = False) 
         numerator, denominator = shortest(number).as_integer_ratio()
         return int(numerator * 10**decimals_max // denominator)
 
-    return Kind(_spelled_number, check)
+    least = "exclusiveMinimum" if is_above_zero else "minimum"
+    return Kind(_spelled_number, check, {"type": "number", least: 0, "maximum": float(maximum)})
 
 
 def amount(maximum: Decimal = VALUE_MAX, *, is_above_zero: bool = False) -> Kind:
@@ -122,7 +124,7 @@ def truth() -> Kind:
             return value == 1
         raise Unfit("must be true or false")
 
-    return Kind(spelled, check)
+    return Kind(spelled, check, {"type": "boolean"})
 
 
 def url() -> Kind:
@@ -131,7 +133,7 @@ def url() -> Kind:
             raise Unfit("must be an absolute http or https URL")
         return value
 
-    return Kind(str, check)
+    return Kind(str, check, {"type": "string", "format": "uri", "pattern": r"^https?://[^\s\\]+$"})
 
 
 def texts(count_max: int | None = None, *, are_urls: bool = False) -> Kind:
@@ -148,11 +150,13 @@ def texts(count_max: int | None = None, *, are_urls: bool = False) -> Kind:
             raise Unfit("must be absolute http or https URLs")
         return tuple(value)
 
-    return Kind(str, check)
+    item = {"type": "string"} | ({"format": "uri", "pattern": r"^https?://[^\s\\]+$"} if are_urls else {})
+    most = {} if count_max is None else {"maxItems": count_max}
+    return Kind(str, check, {"type": "array", "items": item, **most})
 
 
 def metadata() -> Kind:
-    return Kind(str, _metadata)
+    return Kind(str, _metadata, {"type": "object", "additionalProperties": True, "maxProperties": METADATA_KEYS_MAX})
 
 
 def template() -> Kind:
@@ -180,7 +184,8 @@ def template() -> Kind:
             raise Unfit(f"must not have more than {TEMPLATE_BYTES_MAX} bytes")
         return members
 
-    return Kind(str, check)
+    members = {name: dict(kind.described) for name, kind in of_members.items()}
+    return Kind(str, check, {"type": "object", "properties": members, "additionalProperties": True})
 
 
 def _spelled(kind: Kind, value: object) -> object:

@@ -160,7 +160,7 @@ def _search(listing: Listing[Any]) -> Kind:
             raise Unfit(None)
         return value
 
-    return Kind(str, check)
+    return Kind(str, check, {"type": "string"})
 
 
 def _date(value: object) -> int:
@@ -174,4 +174,4 @@ def _date(value: object) -> int:
     return moment.at_s
 
 
-_DATE_KIND = Kind(str, _date)
+_DATE_KIND = Kind(str, _date, {"type": "string", "format": "date"})

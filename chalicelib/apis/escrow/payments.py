@@ -37,7 +37,7 @@ BANK_FIELDS = ("bankaccount_id", "bankwire_ref")
 
 def _unless_neutral(kind: Kind) -> Kind:
     """Return the kind with neutral values read as none: a payout to a wallet may have them (E31)."""
-    return Kind(kind.spelled, lambda value: None if is_neutral(value) else kind.check(value))
+    return Kind(kind.spelled, lambda value: None if is_neutral(value) else kind.check(value), kind.described)
 
 
 PAYOUT = Schema(

@@ -34,10 +34,11 @@ class Unfit(Exception):
 @dataclass(frozen=True, slots=True)
 class Kind:
     """spelled: what a text stands for, itself where it spells nothing of the kind. check: returns what the program
-    works with; raises Unfit."""
+    works with; raises Unfit. described: the kind as JSON Schema, with numbers and truth values as JSON has them."""
 
     spelled: Callable[[str], object]
     check: Callable[[Any], Any]
+    described: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,16 @@ class Schema:
     unserved: frozenset[str] = frozenset()
     is_closed: bool = False
     never_empty: frozenset[str] = frozenset()
+
+    def described(self) -> dict[str, Any]:
+        """Return the fields as JSON Schema."""
+        fields = {name: dict(kind.described) for name, kind in self.kinds.items()}
+        found = {
+            "type": "object",
+            "properties": fields,
+            "required": [name for name in self.kinds if name in self.required],
+        }
+        return found | ({"additionalProperties": False} if self.is_closed else {})
 
     def read(self, members: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields that are there, and null ones; text in their kinds' values; what is ignored is left out."""

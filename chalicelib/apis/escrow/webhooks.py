@@ -57,7 +57,7 @@ def _types() -> Kind:
             raise Unfit(f"must have one item or more, each {TYPE_RULE}")
         return types
 
-    return Kind(str, check)
+    return Kind(str, check, {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": TYPES_MAX})
 
 
 _FIELDS = {"url": text(URL_CHARACTERS_MAX), "types": _types(), "description": text(DESCRIPTION_CHARACTERS_MAX)}

@@ -18,7 +18,7 @@ from chalicelib.support.outcomes import ReceiptExists
 REPLAYED = {"Idempotent-Replay": "true"}
 """The header of a replayed answer."""
 KEY_RULE = "must be 8 to 200 characters of A-Z a-z 0-9 _ - : ."
-_KEY = re.compile(r"[A-Za-z0-9_\-:.]{8,200}")
+KEY = re.compile(r"[A-Za-z0-9_\-:.]{8,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class KeyRules:
 def idempotency_key(request: HttpRequest, malformed: Callable[[], Exception]) -> str | None:
     """Return the request's key, None without one. Raises what ``malformed`` returns if the key breaks KEY_RULE."""
     key = request.headers.get("idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
+    if key is not None and not KEY.fullmatch(key):
         raise malformed()
     return key
 

@@ -14,6 +14,8 @@ ROOT_PATH, HEALTH_PATH = "/", "/health"
 """Paths of no desk: what the service is, and whether it can serve."""
 DOCUMENTS = {
     "/asyncapi.json": "asyncapi.json",
+    "/openapi.json": "openapi.json",
+    **{f"/openapi/{d}.json": f"openapi/{d}.json" for d in ("book", "trade", "taker", "escrow")},
 }
 """Paths of no desk that show a file of ``apis/reference``."""
 

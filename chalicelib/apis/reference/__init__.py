@@ -20,7 +20,7 @@ KEPT_S = 300
 @cache
 def document(name: str) -> HttpResponse:
     """Return the answer that shows a file of this folder."""
-    file = Path(__file__).with_name(name)
+    file = Path(__file__).parent / name
     headers = {
         "Content-Type": f"{TYPES[file.suffix]}; charset=utf-8",
         "Cache-Control": f"public, max-age={KEPT_S}",
