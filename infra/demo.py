@@ -16,7 +16,7 @@ from typing import Any
 from chalicelib import wiring
 from chalicelib.domain.tenancy.keys import API_TOKENS, TokenStatus, token_secret_of
 from chalicelib.ops import cli
-from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.ops.cli.failures import CommandFailed
 from chalicelib.tables.credentials import Credentials
 from infra.settings import HOST
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.ops.cli.failures import CommandFailed
 from infra.deployment import Deployment, DeploymentRefused
 from infra.packaging import BUILD, PackagingFailed, package, read_stage
 from infra.smoke import SmokeTest, SmokeTestFailed

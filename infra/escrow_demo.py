@@ -19,7 +19,7 @@ from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.tenancy.keys import ESCROW_KEYS
 from chalicelib.domain.webhooks.signing import callback_secret_of
 from chalicelib.ops import cli
-from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.ops.cli.failures import CommandFailed
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.support.clock import now_s
 from chalicelib.tables.credentials import Credentials

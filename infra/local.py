@@ -27,7 +27,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
 from chalicelib import wiring
-from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.ops.cli.failures import CommandFailed
 from chalicelib.ops.cli.table_errors import explain
 from chalicelib.services.books import redrive
 from chalicelib.services.push.broadcasting import BEAT_S

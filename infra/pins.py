@@ -24,7 +24,7 @@ CLIENT = ROOT / "client"
 CONSTRAINTS, REQUIREMENTS = ROOT / "constraints.txt", ROOT / "requirements.txt"
 TOOLS = ("pip", "setuptools", "wheel")
 EXTRAS = {"run": ("run",), "dev": ("run", "dev")}
-NOT_FOR_LAMBDA = {"chalice", "iso4217", "tqdm"}
+NOT_FOR_LAMBDA = {"chalice", "cyclopts", "iso4217", "rich"}
 """Chalice's packager adds its own runtime; only the command line needs the others."""
 RENEWER = "uv==0.13.9"
 OLDEST_PYTHON = "3.11"

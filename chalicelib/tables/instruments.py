@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from chalicelib.domain.signed.instruments import Instrument, Stock, Terms
 from chalicelib.domain.signed.order import DECIMALS_MAX, customer_of
-from chalicelib.domain.tenancy.instances import TenancyRefused
+from chalicelib.domain.tenancy.instances import ExistsAlready, NotFound, TenancyRefused
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rows import Row, reads_row
 from chalicelib.tables.tokens import Tokens
@@ -24,7 +24,7 @@ DECIMALS_USUAL = 18
 _INSTRUMENT, _QUOTE = "instrument/", "quote/"
 
 
-class UnknownToken(TenancyRefused):
+class UnknownToken(NotFound):
     def __init__(self, address: str) -> None:
         super().__init__(f"no such token: {address}")
 
@@ -36,7 +36,7 @@ class TooManyDecimals(TenancyRefused):
         super().__init__(f"the token has {decimals} decimals, more than {DECIMALS_MAX}: {address}")
 
 
-class InstrumentExists(TenancyRefused):
+class InstrumentExists(ExistsAlready):
     """The instrument is already assigned to another token."""
 
     def __init__(self, instrument: Instrument) -> None:

@@ -11,7 +11,15 @@ from dataclasses import asdict
 from functools import partial
 
 from chalicelib.domain.tenancy.credentials import digest_of
-from chalicelib.domain.tenancy.instances import AcceptedKey, Instance, InstanceStatus, Key, KeyStatus, TenancyRefused
+from chalicelib.domain.tenancy.instances import (
+    AcceptedKey,
+    ExistsAlready,
+    Instance,
+    InstanceStatus,
+    Key,
+    KeyStatus,
+    NotFound,
+)
 from chalicelib.support.clock import new_id
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.read_ahead import RowAt, row_at
@@ -20,16 +28,17 @@ from chalicelib.tables.settings_rows import TABLE, change_row
 from chalicelib.tables.writes import Put, TransactionRefused, Write
 
 
-class InstanceExists(TenancyRefused):
+class InstanceExists(ExistsAlready):
     """An instance with this reference exists."""
 
     def __init__(self, instance: str) -> None:
         super().__init__(f"exists already: {instance}")
 
 
-class UnknownInstance(TenancyRefused):
+class UnknownInstance(NotFound):
     def __init__(self, instance: str) -> None:
         super().__init__(f"no such instance: {instance}")
+        self.instance = instance
 
 
 def instance_id(ref: str) -> str:

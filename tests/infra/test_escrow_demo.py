@@ -8,7 +8,7 @@ from chalicelib import wiring
 from chalicelib.domain.ledger.owners import supply_key
 from chalicelib.domain.ledger.sandbox import sandbox_asset
 from chalicelib.ops import cli
-from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.ops.cli.failures import CommandFailed
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.dynamodb import Database
 from infra import escrow_demo

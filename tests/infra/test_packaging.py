@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 CLIENT = tomllib.loads((ROOT / "client/pyproject.toml").read_text(encoding="utf-8"))["project"]
 OF_CLIENT = [*CLIENT["dependencies"], *(one for extra in CLIENT["optional-dependencies"].values() for one in extra)]
 
-FOR_THE_COMMAND_LINE = {"iso4217", "tqdm"}
+FOR_THE_COMMAND_LINE = {"cyclopts", "iso4217", "rich"}
 """What no function needs; the command line imports it where it is used."""
 
 

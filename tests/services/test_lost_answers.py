@@ -24,7 +24,7 @@ from chalicelib.domain.books.admission import Refusal
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.ops import cli
 from chalicelib.ops.cli import books as books_commands
-from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.ops.cli.failures import CommandFailed
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.admission import Admitted
 from chalicelib.services.escrow.desk import EscrowDesk

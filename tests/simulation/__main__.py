@@ -12,10 +12,11 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 
-from tqdm import tqdm
+from rich.console import Console
+from rich.progress import track
 
 from tests.simulation.interleavings import INTERLEAVED, explore_scenario
 from tests.simulation.world import Outcome, Summary, outcome_of
@@ -37,7 +38,9 @@ def main() -> int:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(os.cpu_count() or 1, options.seeds), mp_context=spawn) as pool:
         outcomes = pool.map(outcome_of, seeds, chunksize=CHUNK_SEEDS if options.seeds > CHUNK_SEEDS else 1)
-        summaries, failures = _sorted(tqdm(outcomes, total=len(seeds), disable=not sys.stderr.isatty()))
+        summaries, failures = _sorted(
+            track(outcomes, "seeds", total=len(seeds), console=Console(stderr=True), disable=not sys.stderr.isatty())
+        )
     for seed, trace in sorted(failures):
         print(f"seed {seed} failed; replay it with: make simulate SEEDS=1 FIRST={seed}\n{trace}", file=sys.stderr)
     print(
@@ -57,7 +60,7 @@ def _explore() -> None:
         print(f"every order of {name!r}: {count.states:,} states, {count.ends:,} ends, all sound", flush=True)
 
 
-def _sorted(outcomes: Iterator[Outcome]) -> tuple[list[Summary], list[tuple[int, str]]]:
+def _sorted(outcomes: Iterable[Outcome]) -> tuple[list[Summary], list[tuple[int, str]]]:
     summaries: list[Summary] = []
     failures: list[tuple[int, str]] = []
     for outcome in outcomes:

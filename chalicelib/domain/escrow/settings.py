@@ -9,7 +9,7 @@ from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.escrow.order import Merchant
 from chalicelib.domain.escrow.payments import PayinType
 from chalicelib.domain.ledger.sandbox import sandbox_asset
-from chalicelib.domain.tenancy.instances import TenancyRefused, World
+from chalicelib.domain.tenancy.instances import ExistsAlready, NotFound, TenancyRefused, World
 
 CURRENCIES_MAX = 20
 """A customer has a wallet in each, and all of a merchant's first ones are written in one transaction."""
@@ -21,7 +21,7 @@ PAYIN_TYPE_PATTERN = r"(?!(?:WALLET|BANKWIRE)$)[A-Z][A-Z0-9_]{1,39}"
 """Names of external payin types."""
 
 
-class CurrencyKnown(TenancyRefused):
+class CurrencyKnown(ExistsAlready):
     """The currency, or its token, is there with other facts: wallets rest on them."""
 
     def __init__(self, code: str) -> None:
@@ -33,17 +33,17 @@ class TooManyCurrencies(TenancyRefused):
         super().__init__(f"has its {CURRENCIES_MAX} currencies already: {instance}")
 
 
-class UnknownCurrency(TenancyRefused):
+class UnknownCurrency(NotFound):
     def __init__(self, code: str) -> None:
         super().__init__(f"no such currency: {code}")
 
 
-class UnknownMerchant(TenancyRefused):
+class UnknownMerchant(NotFound):
     def __init__(self, merchant: str) -> None:
         super().__init__(f"no such merchant: {merchant}")
 
 
-class MerchantExists(TenancyRefused):
+class MerchantExists(ExistsAlready):
     def __init__(self, merchant: str) -> None:
         super().__init__(f"exists already: {merchant}")
 
@@ -53,7 +53,7 @@ class TooManyMerchants(TenancyRefused):
         super().__init__(f"has its {MERCHANTS_MAX} merchants already: {instance}")
 
 
-class UnknownPayinType(TenancyRefused):
+class UnknownPayinType(NotFound):
     def __init__(self, name: str) -> None:
         super().__init__(f"no such external payin type: {name}")
 

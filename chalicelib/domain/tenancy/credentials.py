@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from chalicelib.domain.tenancy.instances import TenancyRefused
+from chalicelib.domain.tenancy.instances import ExistsAlready, NotFound
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 
 
@@ -45,12 +45,12 @@ class Kind(Generic[C]):
     optional: frozenset[str] = frozenset()
 
 
-class UnknownCredential(TenancyRefused):
+class UnknownCredential(NotFound):
     def __init__(self, kind: Kind[Any], key_id: str) -> None:
         super().__init__(f"no such {kind.noun}: {key_id}")
 
 
-class CredentialExists(TenancyRefused):
+class CredentialExists(ExistsAlready):
     """A credential with this text exists."""
 
     def __init__(self, key_id: str) -> None:

@@ -50,7 +50,15 @@ class TenancyRefused(Exception):
     """A change was refused and nothing was changed; the text says why."""
 
 
-class UnknownKey(TenancyRefused):
+class NotFound(TenancyRefused):
+    """What the change names is not there."""
+
+
+class ExistsAlready(TenancyRefused):
+    """What the change would make is there."""
+
+
+class UnknownKey(NotFound):
     def __init__(self, key_id: str) -> None:
         super().__init__(f"no such key: {key_id}")
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chalicelib.domain.feed.event import FeedEvent, customer_subject, merchant_subject
-from chalicelib.domain.tenancy.instances import TenancyRefused, World
+from chalicelib.domain.tenancy.instances import NotFound, TenancyRefused, World
 
 ENDPOINTS_MAX = 20
 """Endpoints of one owner."""
@@ -57,7 +57,7 @@ class TypesRefused(TenancyRefused):
         super().__init__(f"there are no events of {', '.join(types)} here: each must be {TYPE_RULE}")
 
 
-class UnknownEndpoint(TenancyRefused):
+class UnknownEndpoint(NotFound):
     def __init__(self, endpoint_id: str) -> None:
         super().__init__(f"no such webhook endpoint: {endpoint_id}")
 
@@ -69,7 +69,7 @@ class EndpointNotActive(TenancyRefused):
         super().__init__(f"the webhook endpoint is not active, resume it first: {endpoint_id}")
 
 
-class UnknownDelivery(TenancyRefused):
+class UnknownDelivery(NotFound):
     """The endpoint has no delivery with this id, or no longer."""
 
     def __init__(self, delivery_id: str) -> None:

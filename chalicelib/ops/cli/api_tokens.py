@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import secrets
-from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
 
 from chalicelib import wiring
 from chalicelib.domain.tenancy.keys import (
@@ -18,69 +18,93 @@ from chalicelib.domain.tenancy.keys import (
 )
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops.cli.arguments import (
+    Count,
+    Instance,
+    PerSecond,
     Printed,
-    add_command,
-    add_group,
-    count,
-    pattern,
-    per_1000_s,
+    name,
     per_second,
     rate_limit,
+    read_by,
     whole,
 )
-from chalicelib.ops.cli.credentials import Commands
+from chalicelib.ops.cli.credentials import Credentialing, Digest
 from chalicelib.ops.cli.tenants import tenants
 from chalicelib.support.clock import iso
 
 PERMISSIONS = {"read": Permission.READ, "buy-sell": Permission.BUY_SELL}
 _USUAL = RateLimit()
-_CUSTOMER = pattern(r"[^\x00-\x1f\x7f]{1,100}", "must be 1 to 100 characters without control characters")
+WaitDefault = Annotated[
+    int,
+    read_by(
+        whole(0, WAIT_DEFAULT_MS_MAX),
+        "ms that market, IOC, FOK and post-only orders wait for their outcome unless a request says, 0 for none",
+        metavar="MS",
+    ),
+]
+
+app = App(name="api-token", help="API tokens of the trade desk.")
 
 
-def add_commands(groups: Any) -> None:
-    """Add the group ``api-token``."""
-    group = add_group(groups, "api-token", "API tokens of the trade desk")
-    text = "make an API token and its secret; both are printed this once"
-    command = add_command(group, "create", _create, text)
-    command.add_argument("--instance", required=True)
-    command.add_argument("--customer", type=_CUSTOMER, required=True, help="whose orders and funds it is for")
-    command.add_argument("--permission", choices=PERMISSIONS, required=True)
-    command.add_argument(
-        "--bucket", type=count, default=_USUAL.bucket, help="requests that may come at once, 0 for no limit (7)"
-    )
-    text = "how fast it refills, 0 for no limit (3.5)"
-    command.add_argument("--per-second", type=per_1000_s, default=_USUAL.refill_per_1000_s, help=text)
-    command.add_argument(
-        "--per-day", type=count, default=_USUAL.per_day, help="requests in a UTC day, 0 for no limit (302400)"
-    )
-    _add_wait_default(command, default=0)
-    TOKENS.add_list(group, _listed, "list an instance's API tokens; no tokens, no secrets")
-    text = "let a token in no more, until it is unblocked"
-    TOKENS.add_change(group, "block", lambda _options: {"status": TokenStatus.BLOCKED}, text)
-    text = "change how long a token's orders wait for their outcome"
-    change = TOKENS.add_change(group, "change", lambda options: {"wait_default_ms": options.wait_default}, text)
-    _add_wait_default(change, required=True)
-    TOKENS.add_change(group, "unblock", lambda _options: {"status": TokenStatus.ACTIVE}, "let a token in again")
+@app.command
+def create(
+    *,
+    instance: Instance,
+    customer: Annotated[str, read_by(name, "whose orders and funds it is for")],
+    permission: Literal["read", "buy-sell"],
+    bucket: Annotated[Count, Parameter(help="requests that may come at once, 0 for no limit")] = _USUAL.bucket,
+    per_second: Annotated[
+        PerSecond, Parameter(help="how fast it refills, 0 for no limit (3.5)")
+    ] = _USUAL.refill_per_1000_s,
+    per_day: Annotated[Count, Parameter(help="requests in a UTC day, 0 for no limit")] = _USUAL.per_day,
+    wait_default: WaitDefault = 0,
+) -> Printed:
+    """Make an API token and its secret; both are printed this once.
 
-
-def _add_wait_default(command: argparse.ArgumentParser, **more: Any) -> None:
-    text = "ms that market, IOC, FOK and post-only orders wait for their outcome unless a request says, 0 for none (0)"
-    command.add_argument("--wait-default", type=whole(0, WAIT_DEFAULT_MS_MAX), metavar="MS", help=text, **more)
-
-
-def _create(options: argparse.Namespace) -> Printed:
-    instance = tenants().get(options.instance).instance
+    $ tallybook api-token create --instance inst_demo0001 --customer cust_12345 --permission buy-sell
+    """
+    found = tenants().get(instance).instance
     token = secrets.token_hex(32)
     secret = token_secret_of(wiring.master_key(), token)
-    limit = rate_limit(_USUAL, options.bucket, options.per_second, options.per_day)
-    permission = PERMISSIONS[options.permission]
-    own = {"customer": options.customer, "permission": permission, "wait_default_ms": options.wait_default}
-    made = TOKENS.create(instance, token, limit, **own)
-    return made | {"token": token, "secret": secret}
+    limit = rate_limit(_USUAL, bucket, per_second, per_day)
+    own = {"customer": customer, "permission": PERMISSIONS[permission], "wait_default_ms": wait_default}
+    return TOKENS.create(found, token, limit, **own) | {"token": token, "secret": secret}
 
 
-def _listed(instance: str, tokens: list[ApiToken]) -> Printed:
-    return {"instance": instance, "tokens": list(map(_shown, tokens))}
+@app.command(name="list")
+def list_tokens(instance: Instance, /) -> Printed:
+    """List an instance's API tokens; no tokens, no secrets.
+
+    $ tallybook api-token list inst_demo0001
+    """
+    return {"instance": instance, "tokens": list(map(_shown, TOKENS.of_instance(instance)))}
+
+
+@app.command
+def block(token_id: Digest, /) -> Printed:
+    """Let a token in no more, until it is unblocked.
+
+    $ tallybook api-token block TOKEN_ID
+    """
+    return TOKENS.change(token_id, status=TokenStatus.BLOCKED)
+
+
+@app.command
+def change(token_id: Digest, /, *, wait_default: WaitDefault) -> Printed:
+    """Change how long a token's orders wait for their outcome.
+
+    $ tallybook api-token change TOKEN_ID --wait-default 2000
+    """
+    return TOKENS.change(token_id, wait_default_ms=wait_default)
+
+
+@app.command
+def unblock(token_id: Digest, /) -> Printed:
+    """Let a token in again.
+
+    $ tallybook api-token unblock TOKEN_ID
+    """
+    return TOKENS.change(token_id, status=TokenStatus.ACTIVE)
 
 
 def _shown(token: ApiToken) -> Printed:
@@ -98,14 +122,4 @@ def _shown(token: ApiToken) -> Printed:
     }
 
 
-def _token_lines(printed: Printed) -> Iterator[str]:
-    """Yield one line of text for each token."""
-    for token in printed["tokens"]:
-        at_once = f"{token['bucket']} at once, {token['per_second']} a second" if token["bucket"] else "no rate limit"
-        a_day = f"{token['per_day']} a day" if token["per_day"] else "no limit a day"
-        whose = f"{token['customer']} {token['permission']} {token['status']}"
-        wait = f", waits {token['wait_default_ms']} ms" if token["wait_default_ms"] else ""
-        yield f"{token['token_id']}: {whose}, {at_once}, {a_day}{wait}, since {token['made_at']}"
-
-
-TOKENS = Commands(API_TOKENS, "TOKEN_ID", _shown, _token_lines)
+TOKENS = Credentialing(API_TOKENS, _shown)

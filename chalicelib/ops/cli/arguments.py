@@ -1,57 +1,56 @@
-"""Shared helpers of the command line: declaring commands, argument types for argparse, printing."""
+"""Arguments of commands that several of them take: their types, what they accept, and their help."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Group, Parameter, Token
+from cyclopts.validators import LimitedChoice
 
 from chalicelib.domain.ledger.sandbox import is_of_sandbox, sandbox_asset, token_address
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 
 Printed = dict[str, Any]
-Command = Callable[[argparse.Namespace], Printed]
+"""What a command returns, and ``--json`` prints."""
+MERCHANT_PATTERN = r"[A-Za-z0-9_-]{1,40}"
 
 
-class CommandFailed(Exception):
-    """The command failed and changed nothing. The message says why."""
+def read_by(accept: Callable[[str], Any], help: str | None = None, **more: Any) -> Parameter:
+    """Return how an argument is read: by this function, which raises ValueError with the message for other texts."""
+    return Parameter(converter=lambda _type, tokens: accept(tokens[0].value), help=help, **more)
 
 
-def add_group(groups: Any, name: str, text: str) -> Any:
-    """Return a new command group: ``tallybook NAME ...``."""
-    return groups.add_parser(name, help=text).add_subparsers(required=True, metavar="COMMAND")
+def each_read_by(accept: Callable[[str], Any], help: str | None = None, **more: Any) -> Parameter:
+    """Return how a repeatable argument is read."""
+
+    def convert(_type: Any, tokens: Sequence[Token]) -> list[Any]:
+        return [accept(token.value) for token in tokens]
+
+    return Parameter(converter=convert, help=help, **more)
 
 
-def add_command(group: Any, name: str, command: Command, text: str) -> argparse.ArgumentParser:
-    """Return the parser of a new command. It prints its result as lines or, with ``--json``, as one object."""
-    parser: argparse.ArgumentParser = group.add_parser(name, help=text)
-    parser.set_defaults(command=command, lines=lines)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser
-
-
-def add_instance(command: argparse.ArgumentParser) -> None:
-    command.add_argument("instance", metavar="INSTANCE", help="as in inst_demo0001")
-
-
-def lines(printed: Printed) -> Iterator[str]:
-    """Yield a result as lines of text, for commands without a format of their own."""
-    for name, value in printed.items():
-        yield f"{name}: {value if isinstance(value, str) else json.dumps(value)}"
+def exclusive(least: int, panel: str = "Parameters") -> tuple[str, Group]:
+    """Return the group of arguments of which one at most is given, and ``least`` at least."""
+    return panel, Group("", validator=LimitedChoice(least, 1), show=False)
 
 
 def pattern(expression: str, meaning: str) -> Callable[[str], str]:
-    """Return an argument type: texts that match completely. meaning: the error message for others."""
+    """Return a function that accepts texts that match completely. meaning: the error message for others."""
 
     def accept(text: str) -> str:
         if not re.fullmatch(expression, text):
-            raise argparse.ArgumentTypeError(meaning)
+            raise ValueError(meaning)
         return text
 
     return accept
+
+
+def characters(least: int, most: int) -> Callable[[str], str]:
+    """Return a function that accepts texts of so many characters."""
+    return pattern(rf"[^\ud800-\udfff]{{{least},{most}}}", f"must be {least} to {most} characters")
 
 
 def count(text: str) -> int:
@@ -60,12 +59,12 @@ def count(text: str) -> int:
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
-    """Return an argument type: integers within bounds."""
+    """Return a function that accepts integers within bounds."""
 
     def accept(text: str) -> int:
         number = count(text)
         if not least <= number <= most:
-            raise argparse.ArgumentTypeError(f"must be {least} to {most}")
+            raise ValueError(f"must be {least} to {most}")
         return number
 
     return accept
@@ -110,10 +109,24 @@ def amount_or_zero(text: str) -> int:
     return int(pattern(r"0|[1-9][0-9]{0,37}", "must be base units: 1 to 38 digits")(text))
 
 
-def characters(least: int, most: int) -> Callable[[str], str]:
-    """Return an argument type: texts of so many characters."""
-    return pattern(rf"[^\ud800-\udfff]{{{least},{most}}}", f"must be {least} to {most} characters")
+def name(text: str) -> str:
+    """Return a name of 1 to 100 characters."""
+    return pattern(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,100}", "must be 1 to 100 characters without control characters")(
+        text
+    )
 
 
-CUSTOMER = pattern(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}", "must be 1 to 256 characters without control characters")
-"""Argument type: customerRefs."""
+_CUSTOMER = pattern(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}", "must be 1 to 256 characters without control characters")
+_MERCHANT = pattern(MERCHANT_PATTERN, "must be 1 to 40 letters, digits, _ or -")
+
+Instance = Annotated[str, Parameter(help="as in inst_demo0001")]
+Book = Annotated[str, Parameter(help="INSTANCE/ORDER_BOOK_ID, as in inst_demo0001/ob_offchain_001")]
+Customer = Annotated[str, read_by(_CUSTOMER, "as in the ledger: of a wallet, in lower case")]
+Merchant = Annotated[str, read_by(_MERCHANT, "a merchant of the escrow desk")]
+Asset = Annotated[str, read_by(asset, "token address")]
+LedgerAsset = Annotated[str, read_by(ledger_asset, "token address; of a sandbox's asset with its prefix")]
+Amount = Annotated[int, read_by(amount, "base units")]
+AmountOrZero = Annotated[int, read_by(amount_or_zero, "base units")]
+Count = Annotated[int, read_by(count)]
+PerSecond = Annotated[int, read_by(per_1000_s, metavar="NUMBER", show_default=False)]
+"""Requests in 1,000 seconds, given as requests a second."""

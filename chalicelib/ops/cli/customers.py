@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import re
-from collections.abc import Iterator
-from typing import Any
+from typing import Annotated
+
+from cyclopts import App
 
 from chalicelib import wiring
 from chalicelib.domain.ledger.owners import customer_key, split_owner
 from chalicelib.ops.cli import tenants
-from chalicelib.ops.cli.arguments import (
-    CUSTOMER,
-    CommandFailed,
-    Printed,
-    add_command,
-    add_group,
-    characters,
-    ledger_asset,
-)
+from chalicelib.ops.cli.arguments import Customer, Instance, LedgerAsset, Printed, characters, read_by
+from chalicelib.ops.cli.failures import Code, CommandFailed
 from chalicelib.support.clock import iso
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.frozen_customers import FrozenCustomers
@@ -26,36 +19,27 @@ from chalicelib.tables.frozen_customers import FrozenCustomers
 REASON_CHARACTERS_MAX = 256
 _WALLET = re.compile(r"0x[0-9a-f]{40}")
 
-
-def add_commands(groups: Any) -> None:
-    """Add the group ``customer`` and the command ``holders``."""
-    group = add_group(groups, "customer", "customers of an instance")
-    freeze = add_command(group, "freeze", _freeze, "let a customer place nothing more; it may still cancel")
-    _add_customer(freeze)
-    freeze.add_argument("--reason", type=characters(1, REASON_CHARACTERS_MAX), help="your own words, shown by frozen")
-    _add_customer(add_command(group, "unfreeze", _unfreeze, "let a frozen customer place again"))
-    frozen = add_command(group, "frozen", _frozen, "list an instance's frozen customers, the longest frozen first")
-    frozen.add_argument("--instance", required=True)
-    frozen.set_defaults(lines=_frozen_lines)
-
-    holders = add_command(groups, "holders", _holders, "list who holds an asset, the largest holder first")
-    holders.add_argument("--instance", required=True)
-    holders.add_argument("--asset", type=ledger_asset, required=True, help="token address")
-    holders.set_defaults(lines=_holder_lines)
+app = App(name="customer", help="Customers of an instance.")
+holders = App(name="holders")
 
 
-def _add_customer(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--instance", required=True)
-    command.add_argument(
-        "--customer", type=CUSTOMER, required=True, help="as in the ledger: of a wallet, in lower case"
-    )
+@app.command
+def freeze(
+    *,
+    instance: Instance,
+    customer: Customer,
+    reason: Annotated[
+        str | None, read_by(characters(1, REASON_CHARACTERS_MAX), "your own words, shown by frozen")
+    ] = None,
+) -> Printed:
+    """Let a customer place nothing more; it may still cancel.
 
-
-def _freeze(options: argparse.Namespace) -> Printed:
-    tenants.tenants().get(options.instance)
-    _refuse_other_case(options.instance, options.customer)
-    is_new = FrozenCustomers(wiring.database()).freeze(options.instance, options.customer, options.reason)
-    return {"customer": options.customer, "frozen": True, "changed": is_new}
+    $ tallybook customer freeze --instance inst_demo0001 --customer cust_12345
+    """
+    tenants.tenants().get(instance)
+    _refuse_other_case(instance, customer)
+    is_new = FrozenCustomers(wiring.database()).freeze(instance, customer, reason)
+    return {"customer": customer, "frozen": True, "changed": is_new}
 
 
 def _refuse_other_case(instance: str, customer: str) -> None:
@@ -66,18 +50,29 @@ def _refuse_other_case(instance: str, customer: str) -> None:
         return any(accounts.balances(customer_key(instance, name)))
 
     if lower != customer and not has(customer) and (_WALLET.fullmatch(lower) or has(lower)):
-        raise CommandFailed(f"nobody has this name, which the ledger has in lower case: --customer {lower}")
+        told = f"nobody has this name, which the ledger has in lower case: --customer {lower}"
+        raise CommandFailed(told, Code.NOT_FOUND)
 
 
-def _unfreeze(options: argparse.Namespace) -> Printed:
-    tenants.tenants().get(options.instance)
-    was_frozen = FrozenCustomers(wiring.database()).unfreeze(options.instance, options.customer)
-    return {"customer": options.customer, "frozen": False, "changed": was_frozen}
+@app.command
+def unfreeze(*, instance: Instance, customer: Customer) -> Printed:
+    """Let a frozen customer place again.
+
+    $ tallybook customer unfreeze --instance inst_demo0001 --customer cust_12345
+    """
+    tenants.tenants().get(instance)
+    was_frozen = FrozenCustomers(wiring.database()).unfreeze(instance, customer)
+    return {"customer": customer, "frozen": False, "changed": was_frozen}
 
 
-def _frozen(options: argparse.Namespace) -> Printed:
-    tenants.tenants().get(options.instance)
-    found = FrozenCustomers(wiring.database()).of_instance(options.instance)
+@app.command
+def frozen(*, instance: Instance) -> Printed:
+    """List an instance's frozen customers, the longest frozen first.
+
+    $ tallybook customer frozen --instance inst_demo0001
+    """
+    tenants.tenants().get(instance)
+    found = FrozenCustomers(wiring.database()).of_instance(instance)
     by_age = sorted(found, key=lambda one: (one.frozen_s, one.customer))
     return {
         "customers": [
@@ -86,22 +81,19 @@ def _frozen(options: argparse.Namespace) -> Printed:
     }
 
 
-def _frozen_lines(printed: Printed) -> Iterator[str]:
-    """Yield one line of text for each frozen customer."""
-    for one in printed["customers"]:
-        reason = f": {one['reason']}" if one["reason"] else ""
-        yield f"{one['customer']}, since {one['frozen_at']}{reason}"
+@holders.default
+def list_holders(*, instance: Instance, asset: LedgerAsset) -> Printed:
+    """List who holds an asset, the largest holder first.
 
-
-def _holders(options: argparse.Namespace) -> Printed:
-    tenants.tenants().get(options.instance)
-    found = Accounts(wiring.database()).holders(options.instance, options.asset)
-    by_total = sorted(found, key=lambda one: (-one[1].total, one[0]))
-    holders = []
-    for owner, balance in by_total:
-        customer, fees = split_owner(options.instance, owner)
+    $ tallybook holders --instance inst_demo0001 --asset 0xabcdefabcdefabcdefabcdefabcdefabcdefabcd
+    """
+    tenants.tenants().get(instance)
+    found = Accounts(wiring.database()).holders(instance, asset)
+    listed = []
+    for owner, balance in sorted(found, key=lambda one: (-one[1].total, one[0])):
+        customer, fees = split_owner(instance, owner)
         if balance.total:
-            holders.append(
+            listed.append(
                 {
                     "customer": customer,
                     "fee_account": fees,
@@ -110,11 +102,4 @@ def _holders(options: argparse.Namespace) -> Printed:
                     "held": str(balance.held),
                 }
             )
-    return {"asset": options.asset, "holders": holders}
-
-
-def _holder_lines(printed: Printed) -> Iterator[str]:
-    """Yield one line of text for each holder."""
-    for one in printed["holders"]:
-        who = one["customer"] if one["fee_account"] is None else f"fees of {one['fee_account']}"
-        yield f"{who}: {one['balance']}, of which {one['held']} held"
+    return {"asset": asset, "holders": listed}

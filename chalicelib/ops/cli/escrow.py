@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import secrets
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
 
 from chalicelib import wiring
 from chalicelib.domain.escrow.money import MAJOR_UNIT_DECIMALS, Currency
@@ -16,18 +16,21 @@ from chalicelib.domain.escrow.settings import PAYIN_TYPE_PATTERN, RELEASE_DELAY_
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.tenancy.keys import ESCROW_KEYS, ESCROW_RATE_LIMIT, EscrowKey, escrow_prefix_of
 from chalicelib.domain.webhooks.signing import callback_secret_of
+from chalicelib.ops.cli import arguments
 from chalicelib.ops.cli.arguments import (
-    CommandFailed,
+    Asset,
+    Count,
+    Instance,
     Printed,
-    add_command,
-    add_group,
-    add_instance,
-    asset,
-    count,
+    each_read_by,
+    exclusive,
     pattern,
     rate_limit,
+    read_by,
+    whole,
 )
-from chalicelib.ops.cli.credentials import Commands
+from chalicelib.ops.cli.credentials import Credentialing, Digest
+from chalicelib.ops.cli.failures import Code, CommandFailed
 from chalicelib.ops.cli.tenants import tenants
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.support.clock import iso, now_s
@@ -37,151 +40,126 @@ from chalicelib.tables.tokens import Tokens
 CURRENCY_DECIMALS_MAX = 4
 FRAMES_MAX = 10
 KEY_BYTES = 20
-_MERCHANT = pattern(r"[A-Za-z0-9_-]{1,40}", "must be 1 to 40 letters, digits, _ or -")
 _CURRENCY = pattern(r"[A-Z]{3}", "must be three capital letters, as in EUR (ISO 4217)")
 _URL = pattern(r"https?://[^\s/]+(/[^\s]*[^\s/])?", "must be an http or https URL without a slash at its end")
 _ORIGIN = pattern(r"https?://[a-z0-9.-]{1,200}(:[0-9]{1,5})?", "must be an origin, as in https://shop.example")
 _EMAIL = pattern(r"[!-?A-~]{1,200}@[!-?A-~]{1,54}", "must be an e-mail address")
 _PAYIN_TYPE = pattern(PAYIN_TYPE_PATTERN, "must be capitals, digits and _, as in REDSYS_V2, not WALLET or BANKWIRE")
 _LINE = pattern(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,140}", "must be 1 to 140 characters without control characters")
+_HOW, _CHANGE, _WHOSE = exclusive(0), exclusive(0), exclusive(1)
+MerchantName = Annotated[arguments.Merchant, Parameter(help="its reference in the instance")]
+
+desk = App(name="escrow-desk", help="An instance's escrow desk.")
+merchant = App(name="merchant", help="Merchants of the escrow desk.")
+key = App(name="escrow-key", help="Keys of the escrow desk.")
 
 
-def add_commands(groups: Any) -> None:
-    """Add the groups ``escrow-desk``, ``merchant`` and ``escrow-key``."""
-    _add_desk_commands(add_group(groups, "escrow-desk", "an instance's escrow desk"))
-    _add_merchant_commands(add_group(groups, "merchant", "merchants of the escrow desk"))
-    _add_key_commands(add_group(groups, "escrow-key", "keys of the escrow desk"))
+@desk.command(name="settings")
+def show_settings(
+    instance: Instance,
+    /,
+    *,
+    release_delay_seconds: Annotated[
+        int | None,
+        read_by(
+            whole(0, RELEASE_DELAY_SECONDS_MAX), "between a validation and its release, 0 for both in one call (0)"
+        ),
+    ] = None,
+    public_base_url: Annotated[str | None, read_by(_URL, "in front of an order's links")] = None,
+    iban: Annotated[str | None, read_by(_LINE, "where bank-wire payins are to be sent")] = None,
+    beneficiary: Annotated[str | None, read_by(_LINE, "and to whom")] = None,
+) -> Printed:
+    """Show the settings; those that are given are changed first.
 
-
-def _add_desk_commands(group: Any) -> None:
-    command = add_command(group, "settings", _settings, "show the settings; those that are given are changed first")
-    add_instance(command)
-    command.add_argument(
-        "--release-delay-seconds", type=_delay, help="between a validation and its release, 0 for both in one call (0)"
-    )
-    command.add_argument("--public-base-url", type=_URL, help="in front of an order's links")
-    command.add_argument("--iban", type=_LINE, help="where bank-wire payins are to be sent")
-    command.add_argument("--beneficiary", type=_LINE, help="and to whom")
-    text = "enable payins with a provider outside; the secrets of its callbacks are printed when they are new"
-    command = add_command(group, "payin-type", _payin_type, text)
-    add_instance(command)
-    command.add_argument("name", metavar="TYPE", type=_PAYIN_TYPE, help="as in REDSYS_V2")
-    how = command.add_mutually_exclusive_group()
-    how.add_argument("--rotate", action="store_true", help="new secrets; callbacks signed with the old are refused")
-    how.add_argument("--remove", action="store_true", help="open no more payins of this type, take no more callbacks")
-    command = add_command(group, "currency", _currency, "enable a currency: a registered token with 18 decimals")
-    add_instance(command)
-    command.add_argument("code", metavar="CODE", type=_CURRENCY, help="as in EUR")
-    command.add_argument("--token-address", type=asset, required=True)
-    command.add_argument("--decimals", type=count, help="of its minor unit (as ISO 4217 has it: EUR 2, JPY 0, KWD 3)")
-
-
-def _add_merchant_commands(group: Any) -> None:
-    command = add_command(group, "create", _create_merchant, "make a merchant, with its own wallets in both worlds")
-    add_instance(command)
-    command.add_argument("merchant", metavar="MERCHANT", type=_MERCHANT, help="its reference in the instance")
-    command.add_argument("--base-currency", type=_CURRENCY, required=True, help="of orders that name none")
-    command.add_argument("--email", type=_EMAIL, help="shown to clients of its keys (/accounts/me)")
-    command = add_command(group, "frames", _frames, "show which sites may frame its orders' pages, or set them")
-    add_instance(command)
-    command.add_argument("merchant", metavar="MERCHANT", type=_MERCHANT)
-    change = command.add_mutually_exclusive_group()
-    text = "as in https://shop.example; repeat it for each of them: those before are gone"
-    change.add_argument("--origin", dest="origins", action="append", type=_ORIGIN, help=text)
-    change.add_argument("--none", dest="origins", action="store_const", const=[], help="no site any more")
-    command = add_command(group, "list", _list_merchants, "list an instance's merchants")
-    add_instance(command)
-    command.set_defaults(lines=_merchant_lines)
-
-
-def _add_key_commands(group: Any) -> None:
-    command = add_command(group, "create", _create_key, "make a key; it is printed this once")
-    command.add_argument("--instance", required=True)
-    whose = command.add_mutually_exclusive_group(required=True)
-    whose.add_argument("--merchant", type=_MERCHANT, help="whose orders, customers and wallets it is for")
-    whose.add_argument("--operator", action="store_true", help="for the operator's routes, on all merchants' things")
-    command.add_argument("--world", choices=[world.value for world in World], required=True)
-    command.add_argument("--read-only", action="store_true", help="for GET alone")
-    command.add_argument(
-        "--bare", action="store_true", help="for generated clients: answers as the vendor publishes them"
-    )
-    command.add_argument(
-        "--burst",
-        type=count,
-        default=ESCROW_RATE_LIMIT.bucket,
-        help="requests that may come at once, 0 for no limit (60)",
-    )
-    text = "how fast they are granted again, 0 for no limit (300)"
-    command.add_argument("--per-minute", type=_per_minute, default=300, help=text)
-    KEYS.add_list(group, _listed_keys, "list an instance's keys by their digests")
-    KEYS.add_change(group, "enable", lambda _options: {"is_enabled": True}, "let a key in again")
-    text = "let a key in no more, until it is enabled"
-    KEYS.add_change(group, "disable", lambda _options: {"is_enabled": False}, text)
-    KEYS.add_delete(group, "forget a key for good")
-
-
-def _delay(text: str) -> int:
-    seconds = count(text)
-    if seconds > RELEASE_DELAY_SECONDS_MAX:
-        raise argparse.ArgumentTypeError(f"must be {RELEASE_DELAY_SECONDS_MAX} seconds at most")
-    return seconds
-
-
-def _per_minute(text: str) -> int:
-    return int(pattern(r"[0-9]{1,6}", "must be a whole number")(text))
-
-
-def _settings(options: argparse.Namespace) -> Printed:
-    instance = tenants().get(options.instance).instance
-    names = ("release_delay_seconds", "public_base_url", "iban", "beneficiary")
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    $ tallybook escrow-desk settings inst_demo0001 --release-delay-seconds 0
+    """
+    found = tenants().get(instance).instance
+    asked: dict[str, Any] = {
+        "release_delay_seconds": release_delay_seconds,
+        "public_base_url": public_base_url,
+        "iban": iban,
+        "beneficiary": beneficiary,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
     desks = EscrowDesks(wiring.database())
     if not given:
-        return _shown_settings(instance, desks.settings(instance))
-    return _shown_settings(instance, desks.change(instance, lambda settings: replace(settings, **given)))
+        return _shown_settings(found, desks.settings(found))
+    return _shown_settings(found, desks.change(found, lambda settings: replace(settings, **given)))
 
 
-def _payin_type(options: argparse.Namespace) -> Printed:
-    instance, name = tenants().get(options.instance).instance, options.name
+@desk.command(name="payin-type")
+def change_payin_type(
+    instance: Instance,
+    name: Annotated[str, read_by(_PAYIN_TYPE, "as in REDSYS_V2", metavar="TYPE")],
+    /,
+    *,
+    rotate: Annotated[
+        bool, Parameter(group=_HOW, help="new secrets; callbacks signed with the old are refused")
+    ] = False,
+    remove: Annotated[
+        bool, Parameter(group=_HOW, help="open no more payins of this type, take no more callbacks")
+    ] = False,
+) -> Printed:
+    """Enable payins with a provider outside; the secrets of its callbacks are printed when they are new.
+
+    $ tallybook escrow-desk payin-type inst_demo0001 REDSYS_V2
+    """
+    found = tenants().get(instance).instance
     desks = EscrowDesks(wiring.database())
-    before = desks.settings(instance).payin_type(name)
-    if options.remove:
-        desks.change(instance, lambda settings: settings.without_payin_type(name))
-        return {"instance": instance, "payin_type": name, "removed": True}
-    if options.rotate:
-        after = desks.change(instance, lambda settings: settings.with_next_secret(name))
+    before = desks.settings(found).payin_type(name)
+    if remove:
+        desks.change(found, lambda settings: settings.without_payin_type(name))
+        return {"instance": found, "payin_type": name, "removed": True}
+    if rotate:
+        after = desks.change(found, lambda settings: settings.with_next_secret(name))
     else:
-        after = desks.change(instance, lambda settings: settings.with_payin_type(name, instance))
+        after = desks.change(found, lambda settings: settings.with_payin_type(name, found))
     kind = after.payin_type(name)
-    senders = {world.value: callback_sender(instance, world, name) for world in World}
+    senders = {world.value: callback_sender(found, world, name) for world in World}
     printed: Printed = {
-        "instance": instance,
+        "instance": found,
         "payin_type": name,
         "callbacks": {world: f"/2.0/callbacks/{sender}" for world, sender in senders.items()},
     }
     if kind is None or kind == before:
         return printed
-    key, number = wiring.master_key(), kind.generation
-    return printed | {"secrets": {world: callback_secret_of(key, one, number) for world, one in senders.items()}}
+    master_key, number = wiring.master_key(), kind.generation
+    return printed | {"secrets": {world: callback_secret_of(master_key, one, number) for world, one in senders.items()}}
 
 
-def _currency(options: argparse.Namespace) -> Printed:
-    instance = tenants().get(options.instance).instance
-    token = Tokens(wiring.database()).get(instance, options.token_address)
+@desk.command(name="currency")
+def enable_currency(
+    instance: Instance,
+    code: Annotated[str, read_by(_CURRENCY, "as in EUR")],
+    /,
+    *,
+    token_address: Asset,
+    decimals: Annotated[
+        Count | None, Parameter(help="of its minor unit (as ISO 4217 has it: EUR 2, JPY 0, KWD 3)")
+    ] = None,
+) -> Printed:
+    """Enable a currency: a registered token with 18 decimals.
+
+    $ tallybook escrow-desk currency inst_demo0001 EUR \\
+        --token-address 0x1234567890123456789012345678901234567890
+    """
+    found = tenants().get(instance).instance
+    token = Tokens(wiring.database()).get(found, token_address)
     if token is None or not token.is_active:
-        raise CommandFailed(f"no such token, register it first (tallybook token create): {options.token_address}")
+        told = f"no such token, register it first (tallybook token create): {token_address}"
+        raise CommandFailed(told, Code.NOT_FOUND)
     if token.decimals != MAJOR_UNIT_DECIMALS:
         raise CommandFailed(f"a currency's token has {MAJOR_UNIT_DECIMALS} decimals, this one has {token.decimals}")
-    if options.decimals is not None and options.decimals > CURRENCY_DECIMALS_MAX:
+    if decimals is not None and decimals > CURRENCY_DECIMALS_MAX:
         raise CommandFailed(f"decimals must be 0 to {CURRENCY_DECIMALS_MAX}")
 
     def with_currency(settings: DeskSettings) -> DeskSettings:
-        known, decimals = settings.currency(options.code, World.PRODUCTION), options.decimals
-        if decimals is None:
-            decimals = iso_decimals(options.code) if known is None else known.decimals
-        return settings.with_currency(Currency(options.code, decimals, token.address), instance)
+        known, places = settings.currency(code, World.PRODUCTION), decimals
+        if places is None:
+            places = iso_decimals(code) if known is None else known.decimals
+        return settings.with_currency(Currency(code, places, token.address), found)
 
-    return _shown_settings(instance, EscrowDesks(wiring.database()).change(instance, with_currency))
+    return _shown_settings(found, EscrowDesks(wiring.database()).change(found, with_currency))
 
 
 def iso_decimals(code: str) -> int:
@@ -194,41 +172,129 @@ def iso_decimals(code: str) -> int:
     return int(minor_unit)
 
 
-def _create_merchant(options: argparse.Namespace) -> Printed:
-    instance = tenants().get(options.instance).instance
-    desk = EscrowDesk(wiring.database(), now_s)
-    return _shown_merchant(desk.create_merchant(instance, options.merchant, options.base_currency, options.email))
+@merchant.command(name="create")
+def create_merchant(
+    instance: Instance,
+    merchant: MerchantName,
+    /,
+    *,
+    base_currency: Annotated[str, read_by(_CURRENCY, "of orders that name none")],
+    email: Annotated[str | None, read_by(_EMAIL, "shown to clients of its keys (/accounts/me)")] = None,
+) -> Printed:
+    """Make a merchant, with its own wallets in both worlds.
+
+    $ tallybook merchant create inst_demo0001 shop --base-currency EUR
+    """
+    found = tenants().get(instance).instance
+    made = EscrowDesk(wiring.database(), now_s).create_merchant(found, merchant, base_currency, email)
+    return _shown_merchant(made)
 
 
-def _frames(options: argparse.Namespace) -> Printed:
-    """Show a merchant's frames. They change only where the command names some, or none in so many words."""
-    instance, desks = tenants().get(options.instance).instance, EscrowDesks(wiring.database())
-    if options.origins is None:
-        return _shown_merchant(desks.merchant(instance, options.merchant))
-    origins = list(dict.fromkeys(options.origins))
-    if len(origins) > FRAMES_MAX:
+@merchant.command(name="frames")
+def change_frames(
+    instance: Instance,
+    merchant: MerchantName,
+    /,
+    *,
+    origins: Annotated[
+        list[str] | None,
+        each_read_by(
+            _ORIGIN,
+            "as in https://shop.example; repeat it for each of them: those before are gone",
+            name="--origin",
+            group=_CHANGE,
+        ),
+    ] = None,
+    none: Annotated[bool, Parameter(group=_CHANGE, help="no site any more")] = False,
+) -> Printed:
+    """Show which sites may frame a merchant's pages of orders, or set them.
+
+    $ tallybook merchant frames inst_demo0001 demo-shop --origin https://shop.example
+    """
+    found, desks = tenants().get(instance).instance, EscrowDesks(wiring.database())
+    if not (origins or none):
+        return _shown_merchant(desks.merchant(found, merchant))
+    named = list(dict.fromkeys(origins or ()))
+    if len(named) > FRAMES_MAX:
         raise CommandFailed(f"a merchant has {FRAMES_MAX} origins at most")
-    return _shown_merchant(desks.set_frames(instance, options.merchant, origins))
+    return _shown_merchant(desks.set_frames(found, merchant, named))
 
 
-def _list_merchants(options: argparse.Namespace) -> Printed:
-    instance = tenants().get(options.instance).instance
-    return {"merchants": list(map(_shown_merchant, EscrowDesks(wiring.database()).merchants(instance)))}
+@merchant.command(name="list")
+def list_merchants(instance: Instance, /) -> Printed:
+    """List an instance's merchants.
+
+    $ tallybook merchant list inst_demo0001
+    """
+    found = tenants().get(instance).instance
+    return {"merchants": list(map(_shown_merchant, EscrowDesks(wiring.database()).merchants(found)))}
 
 
-def _create_key(options: argparse.Namespace) -> Printed:
-    instance = tenants().get(options.instance).instance
-    if options.merchant is not None:
-        EscrowDesks(wiring.database()).merchant(instance, options.merchant)
-    world = World(options.world)
-    key = escrow_prefix_of(world, is_operators=options.operator) + secrets.token_hex(KEY_BYTES)
-    limit = rate_limit(ESCROW_RATE_LIMIT, options.burst, options.per_minute * 1000 // 60)
-    own = {"world": world, "merchant": options.merchant, "is_read_only": options.read_only, "is_bare": options.bare}
-    return KEYS.create(instance, key, limit, **own) | {"key": key}
+@key.command(name="create")
+def create_key(
+    *,
+    instance: Instance,
+    merchant: Annotated[
+        arguments.Merchant | None, Parameter(group=_WHOSE, help="whose orders, customers and wallets it is for")
+    ] = None,
+    operator: Annotated[
+        bool, Parameter(group=_WHOSE, help="for the operator's routes, on all merchants' things")
+    ] = False,
+    world: World,
+    read_only: Annotated[bool, Parameter(help="for GET alone")] = False,
+    bare: Annotated[bool, Parameter(help="for generated clients: answers as the vendor publishes them")] = False,
+    burst: Annotated[
+        Count, Parameter(help="requests that may come at once, 0 for no limit")
+    ] = ESCROW_RATE_LIMIT.bucket,
+    per_minute: Annotated[int, read_by(whole(0, 999_999), "how fast they are granted again, 0 for no limit")] = 300,
+) -> Printed:
+    """Make a key; it is printed this once.
+
+    $ tallybook escrow-key create --instance inst_demo0001 --merchant demo-shop --world sandbox
+    """
+    found = tenants().get(instance).instance
+    if merchant is not None:
+        EscrowDesks(wiring.database()).merchant(found, merchant)
+    made = escrow_prefix_of(world, is_operators=operator) + secrets.token_hex(KEY_BYTES)
+    limit = rate_limit(ESCROW_RATE_LIMIT, burst, per_minute * 1000 // 60)
+    own = {"world": world, "merchant": merchant, "is_read_only": read_only, "is_bare": bare}
+    return KEYS.create(found, made, limit, **own) | {"key": made}
 
 
-def _listed_keys(_instance: str, keys: list[EscrowKey]) -> Printed:
-    return {"keys": list(map(KEYS.printed, keys))}
+@key.command(name="list")
+def list_keys(instance: Instance, /) -> Printed:
+    """List an instance's keys by their digests.
+
+    $ tallybook escrow-key list inst_demo0001
+    """
+    return {"keys": list(map(KEYS.printed, KEYS.of_instance(instance)))}
+
+
+@key.command(name="enable")
+def enable_key(key_id: Digest, /) -> Printed:
+    """Let a key in again.
+
+    $ tallybook escrow-key enable KEY_ID
+    """
+    return KEYS.change(key_id, is_enabled=True)
+
+
+@key.command(name="disable")
+def disable_key(key_id: Digest, /) -> Printed:
+    """Let a key in no more, until it is enabled.
+
+    $ tallybook escrow-key disable KEY_ID
+    """
+    return KEYS.change(key_id, is_enabled=False)
+
+
+@key.command(name="delete")
+def delete_key(key_id: Digest, /) -> Printed:
+    """Forget a key for good.
+
+    $ tallybook escrow-key delete KEY_ID
+    """
+    return KEYS.delete(key_id)
 
 
 def _shown_settings(instance: str, settings: DeskSettings) -> Printed:
@@ -257,12 +323,6 @@ def _shown_merchant(merchant: Merchant) -> Printed:
     }
 
 
-def _merchant_lines(printed: Printed) -> Iterator[str]:
-    """Yield one line of text for each merchant."""
-    for merchant in printed["merchants"]:
-        yield f"{merchant['merchant']}: {merchant['base_currency']}, since {merchant['made_at']}"
-
-
 def _shown_key(key: EscrowKey) -> Printed:
     return {
         "key_id": key.key_id,
@@ -278,14 +338,4 @@ def _shown_key(key: EscrowKey) -> Printed:
     }
 
 
-def _key_lines(printed: Printed) -> Iterator[str]:
-    """Yield one line of text for each key."""
-    for key in printed["keys"]:
-        whose = "operator" if key["is_operators"] else key["merchant"]
-        state = ("enabled" if key["is_enabled"] else "disabled") + (", read-only" if key["is_read_only"] else "")
-        state += ", bare" if key["is_bare"] else ""
-        rate = f"{key['burst']} at once, {key['per_minute']} a minute" if key["burst"] else "no rate limit"
-        yield f"{key['key_id']}: {whose} {key['world']} {state}, {rate}, since {key['made_at']}"
-
-
-KEYS = Commands(ESCROW_KEYS, "KEY_ID", _shown_key, _key_lines)
+KEYS = Credentialing(ESCROW_KEYS, _shown_key)

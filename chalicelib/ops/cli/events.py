@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import App, Parameter
 
 from chalicelib import wiring
 from chalicelib.apis.kit.events import START, TYPES_MESSAGE, TYPES_PATTERN, WAIT_S_MAX
@@ -14,7 +16,9 @@ from chalicelib.domain.feed.shown import event_json
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.ops.cli import books
-from chalicelib.ops.cli.arguments import CommandFailed, Printed, add_command, asset, pattern, whole
+from chalicelib.ops.cli.arguments import Instance, Printed, asset, exclusive, pattern, read_by, whole
+from chalicelib.ops.cli.failures import CommandFailed
+from chalicelib.ops.cli.output import Asked, prints
 from chalicelib.ops.cli.tenants import tenants
 from chalicelib.services.feed import scopes
 from chalicelib.services.feed.reading import EVENTS_MAX, CursorGone, Feed, Page, Scope, TooManyLogs
@@ -23,6 +27,7 @@ from chalicelib.tables.escrow_settings import EscrowDesks
 
 LIMIT_DEFAULT = 100
 _MERCHANT = pattern(f"({'|'.join(World)})/.+", f"must be WORLD/MERCHANT; WORLD: {', '.join(World)}")
+_WHOSE = exclusive(0)
 
 
 def _types(text: str) -> frozenset[str]:
@@ -31,65 +36,87 @@ def _types(text: str) -> frozenset[str]:
 
     named = frozenset(pattern(TYPES_PATTERN, TYPES_MESSAGE)(text).split(","))
     if not named <= ALL_TYPES:
-        raise argparse.ArgumentTypeError(TYPES_MESSAGE)
+        raise ValueError(TYPES_MESSAGE)
     return named
 
 
-def add_commands(groups: Any) -> None:
-    """Add the command ``events``."""
-    command = add_command(groups, "events", _events, "print events, one JSON line each, with the cursor behind it")
-    command.set_defaults(lines=_lines)
-    command.add_argument("--instance", required=True)
-    whose = command.add_mutually_exclusive_group()
-    whose.add_argument("--customer", help="its orders, fills and balances; default: all of the instance")
-    whose.add_argument("--maker", type=asset, metavar="ADDRESS", help="its signed orders")
-    whose.add_argument("--taker", type=asset, metavar="ADDRESS", help="its locks and fills, and what can be locked")
-    whose.add_argument("--merchant", type=_MERCHANT, metavar="WORLD/MERCHANT", help="its escrow orders in one world")
-    command.add_argument(
-        "--book", action="append", metavar="ORDER_BOOK_ID", help="events of this book alone; repeatable"
-    )
-    command.add_argument("--types", type=_types, metavar="TYPE,...", help="events of these types alone")
-    command.add_argument("--after", metavar="CURSOR", help=f"or {START}: from the oldest kept; default: from now")
-    command.add_argument("--limit", type=whole(1, 10**9 - 1), metavar="N", help="events at most; default: 100")
-    command.add_argument(
-        "--follow", action="store_true", help="wait for more until Ctrl-C; no limit unless one is given"
-    )
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Whose events, and which of them."""
+
+    instance: Instance
+    customer: Annotated[
+        str | None, Parameter(group=_WHOSE, help="its orders, fills and balances; default: all of the instance")
+    ] = None
+    maker: Annotated[str | None, read_by(asset, "its signed orders", group=_WHOSE, metavar="ADDRESS")] = None
+    taker: Annotated[
+        str | None, read_by(asset, "its locks and fills, and what can be locked", group=_WHOSE, metavar="ADDRESS")
+    ] = None
+    merchant: Annotated[
+        str | None, read_by(_MERCHANT, "its escrow orders in one world", group=_WHOSE, metavar="WORLD/MERCHANT")
+    ] = None
+    book: Annotated[
+        list[str] | None, Parameter(help="events of this book alone; repeatable", metavar="ORDER_BOOK_ID")
+    ] = None
+    types: Annotated[frozenset[str] | None, read_by(_types, "events of these types alone", metavar="TYPE,...")] = None
+
+    def scope(self) -> Scope:
+        instance, named = tenants().get(self.instance).instance, frozenset(self.book) if self.book else None
+        types = self.types
+        of_signed_or_escrow_orders = self.maker or self.taker or self.merchant
+        if named and of_signed_or_escrow_orders:
+            raise CommandFailed("--book is of no use there: signed and escrow orders are in no book")
+        if self.maker:
+            return scopes.of_maker(instance, self.maker, types)
+        if self.taker:
+            return scopes.of_taker(instance, self.taker, types)
+        if self.merchant:
+            world, _, merchant = self.merchant.partition("/")
+            EscrowDesks(wiring.database()).merchant(instance, merchant)
+            return scopes.of_merchant(instance, world, merchant, types)
+        for book_id in named or ():
+            books.require_book(book_key(instance, book_id))
+        return scopes.of_instance(instance, self.customer, named, types)
 
 
-def _events(options: argparse.Namespace) -> Printed:
-    feed, scope = Feed(wiring.database(), now_ms), _scope(options)
-    if options.follow and options.json:
+app = App(name="events")
+
+
+def _lines(printed: Printed) -> Iterator[str]:
+    yield from map(json.dumps, printed.get("events", ()))
+
+
+@app.default
+@prints(_lines, is_for_programs=True)
+def events(
+    *,
+    wanted: Wanted,
+    after: Annotated[
+        str | None, Parameter(help=f"or {START}: from the oldest kept; default: from now", metavar="CURSOR")
+    ] = None,
+    limit: Annotated[int | None, read_by(whole(1, 10**9 - 1), "events at most; default: 100", metavar="N")] = None,
+    follow: Annotated[bool, Parameter(help="wait for more until Ctrl-C; no limit unless one is given")] = False,
+    asked: Asked,
+) -> Printed:
+    """Print events, one JSON line each, with the cursor behind it.
+
+    $ tallybook events --instance inst_demo0001 --customer cust_12345 --after start
+    """
+    feed, scope = Feed(wiring.database(), now_ms), wanted.scope()
+    if follow and asked.wants_json:
         raise CommandFailed("--json prints one object at the end; with --follow each line is one anyway")
     try:
-        cursor = _cursor(feed, scope, options.after)
-        if options.follow:
-            return _follow(feed, scope, cursor, options.limit)
-        return _printed(feed, scope, cursor, options.limit or LIMIT_DEFAULT)
+        cursor = _cursor(feed, scope, after)
+        if follow:
+            return _follow(feed, scope, cursor, limit)
+        return _printed(feed, scope, cursor, limit or LIMIT_DEFAULT)
     except UnreadableCursor as error:
         raise CommandFailed(f"--after must be a cursor of such a command: {error}") from error
     except CursorGone as gone:
         raise CommandFailed(f"{gone}; --after {gone.begin.to_text()} goes on from now") from gone
     except TooManyLogs as error:
         raise CommandFailed("the instance has too many books to follow at once; name them with --book") from error
-
-
-def _scope(options: argparse.Namespace) -> Scope:
-    instance, named = tenants().get(options.instance).instance, frozenset(options.book) if options.book else None
-    types = options.types
-    of_signed_or_escrow_orders = options.maker or options.taker or options.merchant
-    if named and of_signed_or_escrow_orders:
-        raise CommandFailed("--book is of no use there: signed and escrow orders are in no book")
-    if options.maker:
-        return scopes.of_maker(instance, options.maker, types)
-    if options.taker:
-        return scopes.of_taker(instance, options.taker, types)
-    if options.merchant:
-        world, _, merchant = options.merchant.partition("/")
-        EscrowDesks(wiring.database()).merchant(instance, merchant)
-        return scopes.of_merchant(instance, world, merchant, types)
-    for book_id in named or ():
-        books.require_book(book_key(instance, book_id))
-    return scopes.of_instance(instance, options.customer, named, types)
 
 
 def _cursor(feed: Feed, scope: Scope, after: str | None) -> Cursor:
@@ -127,7 +154,3 @@ def _with_cursors(page: Page) -> Iterator[dict[str, object]]:
     """Yield the events, each with the cursor behind it: ``--after`` it, the next one comes first."""
     for event, cursor in zip(page.events, page.cursors(), strict=True):
         yield {**event_json(event), "cursor": cursor.to_text()}
-
-
-def _lines(printed: Printed) -> Iterator[str]:
-    yield from map(json.dumps, printed.get("events", ()))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator
-from typing import Any
+from typing import Annotated
+
+from cyclopts import App, Parameter
 
 from chalicelib import wiring
 from chalicelib.domain.books.config import DECIMALS_MAX, NAME_CHARACTERS_MAX, SYMBOL_CHARACTERS_MAX
@@ -19,18 +19,17 @@ from chalicelib.domain.ledger.tokens import (
 from chalicelib.domain.ledger.transactions import Movement, TransactionType
 from chalicelib.ops.cli import tenants
 from chalicelib.ops.cli.arguments import (
-    CUSTOMER,
-    Command,
-    CommandFailed,
+    Amount,
+    Asset,
+    Count,
+    Customer,
+    Instance,
     Printed,
-    add_command,
-    add_group,
-    amount,
-    asset,
     characters,
-    count,
     pattern,
+    read_by,
 )
+from chalicelib.ops.cli.failures import Code, CommandFailed
 from chalicelib.services.ledger.movements import (
     InsufficientBalance,
     Movements,
@@ -43,65 +42,59 @@ from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.tokens import Tokens
 
-_TRANSACTION_NAME = pattern(r"txn_[A-Za-z0-9_-]{1,96}", "must be txn_ and 1 to 96 letters, digits, _ or -")
+Reference = Annotated[
+    str | None, read_by(characters(1, 256), "same customer, token and reference: done once, however often asked")
+]
+TransactionName = Annotated[
+    str | None,
+    read_by(
+        pattern(r"txn_[A-Za-z0-9_-]{1,96}", "must be txn_ and 1 to 96 letters, digits, _ or -"),
+        "same id, same facts: done once, however often asked",
+        name="--id",
+    ),
+]
+
+token = App(name="token", help="Tokens that the ledger keeps.")
+credit = App(name="credit")
+debit = App(name="debit")
+balances = App(name="balances")
 
 
-def add_commands(groups: Any) -> None:
-    """Add the group ``token`` and the commands ``credit``, ``debit`` and ``balances``."""
-    group = add_group(groups, "token", "tokens that the ledger keeps")
-    create = add_command(group, "create", _create_token, "register a token")
-    create.add_argument("--instance", required=True)
-    create.add_argument("--token-address", type=asset, required=True)
-    create.add_argument("--name", type=characters(1, NAME_CHARACTERS_MAX), required=True)
-    create.add_argument("--symbol", type=characters(1, SYMBOL_CHARACTERS_MAX), required=True)
-    create.add_argument("--decimals", type=count, default=18, help="one whole token is 10^DECIMALS base units (18)")
-    create.add_argument("--metadata-uri", type=characters(0, METADATA_URI_CHARACTERS_MAX))
-    create.add_argument("--asset-type", type=characters(0, ASSET_TYPE_CHARACTERS_MAX))
-    listing = add_command(group, "list", _list_tokens, "list an instance's tokens")
-    listing.add_argument("--instance", required=True)
-    listing.set_defaults(lines=_token_lines)
+@token.command(name="create")
+def create_token(
+    *,
+    instance: Instance,
+    token_address: Asset,
+    name: Annotated[str, read_by(characters(1, NAME_CHARACTERS_MAX))],
+    symbol: Annotated[str, read_by(characters(1, SYMBOL_CHARACTERS_MAX))],
+    decimals: Annotated[Count, Parameter(help="one whole token is 10^DECIMALS base units")] = 18,
+    metadata_uri: Annotated[str | None, read_by(characters(0, METADATA_URI_CHARACTERS_MAX))] = None,
+    asset_type: Annotated[str | None, read_by(characters(0, ASSET_TYPE_CHARACTERS_MAX))] = None,
+) -> Printed:
+    """Register a token.
 
-    for kind, text in ((TransactionType.CREDIT, "put funds on"), (TransactionType.DEBIT, "take available funds off")):
-        command = add_command(groups, kind.value, _move(kind), f"{text} a customer's account")
-        command.add_argument("--instance", required=True)
-        command.add_argument("--customer", type=CUSTOMER, required=True)
-        command.add_argument("--asset", type=asset, required=True, help="token address")
-        command.add_argument("--amount", type=amount, required=True, help="base units")
-        command.add_argument(
-            "--reference",
-            type=characters(1, 256),
-            help="same customer, token and reference: done once, however often asked",
-        )
-        command.add_argument("--id", type=_TRANSACTION_NAME, help="same id, same facts: done once, however often asked")
-
-    command = add_command(groups, "balances", _balances, "show a customer's accounts")
-    command.add_argument("--instance", required=True)
-    command.add_argument("--customer", type=CUSTOMER, required=True)
-
-
-def _create_token(options: argparse.Namespace) -> Printed:
-    tenants.tenants().get(options.instance)
-    if options.decimals > DECIMALS_MAX:
+    $ tallybook token create --instance inst_demo0001 --name Coin --symbol COIN \\
+        --token-address 0x00000000000000000000000000000000000000c1
+    """
+    tenants.tenants().get(instance)
+    if decimals > DECIMALS_MAX:
         raise CommandFailed(f"decimals must be 0 to {DECIMALS_MAX}")
-    token = new_token(
-        new_id("tok"),
-        options.token_address,
-        options.name,
-        options.symbol,
-        options.decimals,
-        options.metadata_uri,
-        options.asset_type,
-    )
+    made = new_token(new_id("tok"), token_address, name, symbol, decimals, metadata_uri, asset_type)
     try:
-        Tokens(wiring.database()).register(options.instance, token)
+        Tokens(wiring.database()).register(instance, made)
     except TokenExists as error:
-        raise CommandFailed(f"exists already: {error}") from error
-    return {"instance": options.instance} | _shown(token)
+        raise CommandFailed(f"exists already: {error}", Code.EXISTS) from error
+    return {"instance": instance} | _shown(made)
 
 
-def _list_tokens(options: argparse.Namespace) -> Printed:
-    tenants.tenants().get(options.instance)
-    return {"tokens": [_shown(token) for token in Tokens(wiring.database()).of_instance(options.instance)]}
+@token.command(name="list")
+def list_tokens(*, instance: Instance) -> Printed:
+    """List an instance's tokens.
+
+    $ tallybook token list --instance inst_demo0001
+    """
+    tenants.tenants().get(instance)
+    return {"tokens": [_shown(one) for one in Tokens(wiring.database()).of_instance(instance)]}
 
 
 def _shown(token: Token) -> Printed:
@@ -117,47 +110,78 @@ def _shown(token: Token) -> Printed:
     }
 
 
-def _token_lines(printed: Printed) -> Iterator[str]:
-    """Yield one line of text for each token."""
-    for token in printed["tokens"]:
-        status = "" if token["is_active"] else ", inactive"
-        yield f"{token['token_address']}: {token['symbol']}, {token['name']}, {token['decimals']} decimals{status}"
+@credit.default
+def put_funds(
+    *,
+    instance: Instance,
+    customer: Customer,
+    asset: Asset,
+    amount: Amount,
+    reference: Reference = None,
+    transaction: TransactionName = None,
+) -> Printed:
+    """Put funds on a customer's account.
+
+    $ tallybook credit --instance inst_demo0001 --customer cust_12345 --amount 500000000000000000000 \\
+        --asset 0xabcdefabcdefabcdefabcdefabcdefabcdefabcd
+    """
+    moved = Movement(instance, asset, None, customer, amount, reference)
+    return _move(TransactionType.CREDIT, moved, customer, transaction)
 
 
-def _move(kind: TransactionType) -> Command:
-    def command(options: argparse.Namespace) -> Printed:
-        tenants.tenants().get(options.instance)
-        customer, is_credit = options.customer, kind is TransactionType.CREDIT
-        source, target = (None, customer) if is_credit else (customer, None)
-        movement = Movement(options.instance, options.asset, source, target, options.amount, options.reference)
-        try:
-            recorded = Movements(wiring.database()).record(movement, name=options.id)
-        except UnknownToken as error:
-            raise CommandFailed(f"no such token, register it first (tallybook token create): {error}") from error
-        except InsufficientBalance as error:
-            raise CommandFailed(f"insufficient balance: {error}") from error
-        except SupplyTooLarge as error:
-            raise CommandFailed(f"the sum of all balances would have more than 38 digits: {error}") from error
-        except ReferenceTaken as error:
-            raise CommandFailed(f"on record with other facts: {error}") from error
-        try:
-            balance = Accounts(wiring.database()).balance(customer_key(options.instance, customer), options.asset)
-        except Unavailable as error:
-            done = f"{kind.value} is done, as {recorded.transaction_id}: do not do it again"
-            raise CommandFailed(f"{done}; the balance after it could not be read: {error}") from error
-        return {
-            "transaction_id": recorded.transaction_id,
-            "customer": customer,
-            "asset": balance.asset,
-            "available": str(balance.available),
-            "held": str(balance.held),
-        }
+@debit.default
+def take_funds(
+    *,
+    instance: Instance,
+    customer: Customer,
+    asset: Asset,
+    amount: Amount,
+    reference: Reference = None,
+    transaction: TransactionName = None,
+) -> Printed:
+    """Take available funds off a customer's account.
 
-    return command
+    $ tallybook debit --instance inst_demo0001 --customer cust_12345 --amount 500000000000000000000 \\
+        --asset 0xabcdefabcdefabcdefabcdefabcdefabcdefabcd
+    """
+    moved = Movement(instance, asset, customer, None, amount, reference)
+    return _move(TransactionType.DEBIT, moved, customer, transaction)
 
 
-def _balances(options: argparse.Namespace) -> Printed:
-    tenants.tenants().get(options.instance)
-    rows = Accounts(wiring.database()).balances(customer_key(options.instance, options.customer))
-    balances = [{"asset": row.asset, "available": str(row.available), "held": str(row.held)} for row in rows]
-    return {"customer": options.customer, "balances": balances}
+def _move(kind: TransactionType, movement: Movement, customer: str, name: str | None) -> Printed:
+    tenants.tenants().get(movement.instance)
+    try:
+        recorded = Movements(wiring.database()).record(movement, name=name)
+    except UnknownToken as error:
+        told = f"no such token, register it first (tallybook token create): {error}"
+        raise CommandFailed(told, Code.NOT_FOUND) from error
+    except InsufficientBalance as error:
+        raise CommandFailed(f"insufficient balance: {error}", Code.INSUFFICIENT_BALANCE) from error
+    except SupplyTooLarge as error:
+        raise CommandFailed(f"the sum of all balances would have more than 38 digits: {error}") from error
+    except ReferenceTaken as error:
+        raise CommandFailed(f"on record with other facts: {error}", Code.CONFLICT) from error
+    try:
+        balance = Accounts(wiring.database()).balance(customer_key(movement.instance, customer), movement.asset)
+    except Unavailable as error:
+        done = f"{kind.value} is done, as {recorded.transaction_id}: do not do it again"
+        raise CommandFailed(f"{done}; the balance after it could not be read: {error}") from error
+    return {
+        "transaction_id": recorded.transaction_id,
+        "customer": customer,
+        "asset": balance.asset,
+        "available": str(balance.available),
+        "held": str(balance.held),
+    }
+
+
+@balances.default
+def show_balances(*, instance: Instance, customer: Customer) -> Printed:
+    """Show a customer's accounts.
+
+    $ tallybook balances --instance inst_demo0001 --customer cust_12345
+    """
+    tenants.tenants().get(instance)
+    rows = Accounts(wiring.database()).balances(customer_key(instance, customer))
+    found = [{"asset": row.asset, "available": str(row.available), "held": str(row.held)} for row in rows]
+    return {"customer": customer, "balances": found}

@@ -18,6 +18,7 @@ from botocore.exceptions import (
 )
 
 from chalicelib import wiring
+from chalicelib.ops.cli.failures import Code
 
 TABLES = (
     "accounts", "books", "candles", "connections", "escrows", "expiries", "fills", "inbox", "journal", "open-orders",
@@ -29,6 +30,15 @@ VARIABLES = (
     "AWS_ENDPOINT_URL_DYNAMODB or AWS_ENDPOINT_URL where the tables are not on AWS, and TALLYBOOK_TABLE_PREFIX "
     "(tallybook). For a local run: source .local/env"
 )
+_CODES = {
+    "ResourceNotFoundException": Code.SETUP,
+    "AccessDeniedException": Code.CREDENTIALS,
+    "ExpiredTokenException": Code.CREDENTIALS,
+    "InvalidSignatureException": Code.CREDENTIALS,
+    "MissingAuthenticationTokenException": Code.CREDENTIALS,
+    "UnrecognizedClientException": Code.CREDENTIALS,
+}
+"""Codes of errors that DynamoDB answers; all others may pass."""
 NAMED_MAX = 5
 """Maximum number of missing tables, or of existing prefixes, in a message."""
 
@@ -47,6 +57,22 @@ def explain(error: Exception) -> str:
     if isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "ResourceNotFoundException":
         return f"{_what_is_missing()} Asked: {tables_used()}"
     return f"{error}. Asked: {tables_used()}"
+
+
+def code_of(error: Exception) -> Code:
+    """Return the code of an AWS error."""
+    cause = error if isinstance(error, (BotoCoreError, ClientError)) else error.__cause__
+    if isinstance(cause, (NoRegionError, InvalidRegionError)):
+        return Code.SETUP
+    if isinstance(cause, (NoCredentialsError, PartialCredentialsError)):
+        return Code.CREDENTIALS
+    if isinstance(cause, EndpointConnectionError):
+        return Code.UNREACHABLE
+    return (
+        _CODES.get(cause.response["Error"]["Code"], Code.UNAVAILABLE)
+        if isinstance(cause, ClientError)
+        else Code.UNAVAILABLE
+    )
 
 
 def tables_used() -> str:

@@ -1,179 +1,227 @@
-"""Commands for instances and API keys (T1 to T6).
+"""Commands for instances, the origins that they list (K52) and API keys (T1 to T6).
 
 A key's secret is printed only by the command that creates it. Its digest is stored, and no command prints that.
 """
 
 from __future__ import annotations
 
-import argparse
 import secrets
-from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated
+
+from cyclopts import App, Parameter
 
 from chalicelib import wiring
 from chalicelib.domain.signed.settings import Domain
 from chalicelib.domain.tenancy.instances import SERVICES, Instance, InstanceStatus, Key
-from chalicelib.ops.cli.arguments import Command, Printed, add_command, add_group, add_instance, count, pattern
-from chalicelib.ops.cli.origins import add_origins_command
+from chalicelib.domain.tenancy.origins import is_origin
+from chalicelib.ops.cli import arguments
+from chalicelib.ops.cli.arguments import Count, Printed, exclusive, pattern, read_by, whole
 from chalicelib.support.clock import iso, new_id, now_s
 from chalicelib.tables.desk_settings import TakerDesks
+from chalicelib.tables.origins import Origins
 from chalicelib.tables.tenants import Tenants, instance_id
 
 RATE_LIMIT_DEFAULT = 200
 GRACE_DAYS_DEFAULT = GRACE_DAYS_MAX = 7
 _DAY_S = 86_400
 _REF = pattern(r"[A-Za-z0-9]{8}", "must be 8 letters or digits")
+_PUBLIC = (
+    "the one that is, or will be, TALLYBOOK_PUBLIC_INSTANCE: its signed orders are in the vendor's EIP-712 domain, "
+    "those of any other instance in a domain of its own"
+)
+_CHANGE = exclusive(0)
+Service = Annotated[str, Parameter(choices=SERVICES)]
+KeyId = Annotated[str, Parameter(help="as key list shows it")]
+RateLimit = Annotated[Count, Parameter(help="requests a minute, 0 for no limit")]
+
+instance = App(name="instance", help="Tenants.")
+key = App(name="key", help="API keys of the book desk.")
 
 
 def tenants() -> Tenants:
     return Tenants(wiring.database(), now_s)
 
 
-def add_commands(groups: Any) -> None:
-    """Add the groups ``instance`` and ``key``."""
-    _add_instance_commands(add_group(groups, "instance", "tenants"))
-    _add_key_commands(add_group(groups, "key", "API keys"))
+@instance.command(name="create")
+def create_instance(
+    *,
+    ref: Annotated[str, read_by(_REF, "8 letters or digits; becomes inst_REF")],
+    service: Annotated[
+        list[str] | None,
+        Parameter(choices=[*SERVICES, "none"], help="service to enable; repeatable (trading; none for none)"),
+    ] = None,
+    public: Annotated[bool, Parameter(help=_PUBLIC)] = False,
+) -> Printed:
+    """Make an instance.
+
+    $ tallybook instance create --ref acme0001
+    """
+    services = set(service or SERVICES) - {"none"}
+    made = instance_id(ref)
+    is_public = public or made == wiring.public_instance()
+    domain = Domain() if is_public else Domain.of_its_own(made)
+    beside = [] if is_public else [TakerDesks(wiring.database()).creation(made, domain)]
+    tenants().create_instance(ref, services, beside)
+    return {"instance": made, "services": sorted(services), "verifying_contract": domain.verifying_contract}
 
 
-def _add_instance_commands(group: Any) -> None:
-    command = add_command(group, "create", _create_instance, "make an instance")
-    command.add_argument("--ref", type=_REF, required=True, help="8 letters or digits; becomes inst_REF")
-    command.add_argument(
-        "--service",
-        action="append",
-        choices=[*SERVICES, "none"],
-        help="service to enable (default: trading; none for none)",
-    )
-    text = (
-        "the one that is, or will be, TALLYBOOK_PUBLIC_INSTANCE: its signed orders are in the vendor's EIP-712 domain, "
-        "those of any other instance in a domain of its own"
-    )
-    command.add_argument("--public", action="store_true", help=text)
-    add_instance(add_command(group, "show", _show_instance, "show an instance's status, services and number of keys"))
-    command = add_command(group, "list", _list_instances, "list all instances, as show does each")
-    command.set_defaults(lines=_instance_lines)
-    for word, change, text in (
-        ("enable", Instance.with_service, "switch a service on"),
-        ("disable", Instance.without_service, "switch a service off: its routes answer SERVICE_NOT_ENABLED"),
-    ):
-        command = add_command(group, word, _change_service(change), text)
-        add_instance(command)
-        command.add_argument("service", metavar="SERVICE", choices=SERVICES, help=", ".join(SERVICES))
-    for word, status, text in (
-        ("archive", InstanceStatus.ARCHIVED, "accept none of its keys any more, until it is restored"),
-        ("restore", InstanceStatus.ACTIVE, "accept its valid keys again"),
-    ):
-        add_instance(add_command(group, word, _change_status(status), text))
-    add_origins_command(group)
+@instance.command(name="show")
+def show_instance(instance: arguments.Instance, /) -> Printed:
+    """Show an instance's status, services and number of keys.
+
+    $ tallybook instance show inst_demo0001
+    """
+    return _shown(tenants().get(instance))
 
 
-def _add_key_commands(group: Any) -> None:
-    command = add_command(group, "create", _create_key, "make an API key; its secret is printed this once")
-    command.add_argument("--instance", required=True)
-    command.add_argument(
-        "--rate-limit", type=count, default=RATE_LIMIT_DEFAULT, help="requests a minute, 0 for no limit (200)"
-    )
-    command = add_command(group, "list", _list_keys, "list the valid keys and those that ended last; no secrets")
-    add_instance(command)
-    command.set_defaults(lines=_key_lines)
-    text = "make a new key with the same rate limit; the old one stays valid for a while"
-    command = add_command(group, "rotate", _rotate_key, text)
-    _add_key(command)
-    command.add_argument(
-        "--grace-days",
-        type=int,
-        choices=range(GRACE_DAYS_MAX + 1),
-        default=GRACE_DAYS_DEFAULT,
-        help="how long the old key stays valid (7 days; 0: it ends now)",
-    )
-    _add_key(add_command(group, "revoke", _revoke_key, "end a key now"))
-    command = add_command(group, "limit", _limit_key, "change a key's rate limit")
-    _add_key(command)
-    command.add_argument("rate_limit", metavar="RATE_LIMIT", type=count, help="requests a minute, 0 for no limit")
+@instance.command(name="list")
+def list_instances() -> Printed:
+    """List all instances, as show does each.
+
+    $ tallybook instance list
+    """
+    return {"instances": [_shown(one) for one in tenants().all()]}
 
 
-def _add_key(command: argparse.ArgumentParser) -> None:
-    add_instance(command)
-    command.add_argument("key_id", metavar="KEY_ID", help="as key list shows it")
+@instance.command
+def enable(instance: arguments.Instance, service: Service, /) -> Printed:
+    """Switch a service on.
+
+    $ tallybook instance enable inst_demo0001 trading
+    """
+    return _shown(tenants().change(instance, lambda found: found.with_service(service)))
 
 
-def _create_instance(options: argparse.Namespace) -> Printed:
-    services = set(options.service or SERVICES) - {"none"}
-    instance = instance_id(options.ref)
-    is_public = options.public or instance == wiring.public_instance()
-    domain = Domain() if is_public else Domain.of_its_own(instance)
-    beside = [] if is_public else [TakerDesks(wiring.database()).creation(instance, domain)]
-    tenants().create_instance(options.ref, services, beside)
-    return {"instance": instance, "services": sorted(services), "verifying_contract": domain.verifying_contract}
+@instance.command
+def disable(instance: arguments.Instance, service: Service, /) -> Printed:
+    """Switch a service off: its routes answer SERVICE_NOT_ENABLED.
+
+    $ tallybook instance disable inst_demo0001 trading
+    """
+    return _shown(tenants().change(instance, lambda found: found.without_service(service)))
 
 
-def _show_instance(options: argparse.Namespace) -> Printed:
-    return _shown(tenants().get(options.instance))
+@instance.command
+def archive(instance: arguments.Instance, /) -> Printed:
+    """Accept none of an instance's keys any more, until it is restored.
+
+    $ tallybook instance archive inst_demo0001
+    """
+    return _shown(tenants().change(instance, lambda found: found.with_status(InstanceStatus.ARCHIVED)))
 
 
-def _list_instances(_options: argparse.Namespace) -> Printed:
-    return {"instances": [_shown(instance) for instance in tenants().all()]}
+@instance.command
+def restore(instance: arguments.Instance, /) -> Printed:
+    """Accept an archived instance's valid keys again.
+
+    $ tallybook instance restore inst_demo0001
+    """
+    return _shown(tenants().change(instance, lambda found: found.with_status(InstanceStatus.ACTIVE)))
 
 
-def _instance_lines(printed: Printed) -> Iterator[str]:
-    """Yield one line of text for each instance."""
-    for one in printed["instances"]:
-        services = ", ".join(one["services"]) or "no services"
-        frozen = f", {one['frozen_customers']} frozen customers" if one["frozen_customers"] else ""
-        yield f"{one['instance']}: {one['status']}, {services}, {one['valid_keys']} valid keys{frozen}"
+def _origin(text: str) -> str:
+    if not is_origin(text):
+        raise ValueError("must be http:// or https:// and a host in lower case, without path and slash")
+    return text
 
 
-def _change_service(change: Callable[[Instance, str], Instance]) -> Command:
-    return lambda options: _shown(tenants().change(options.instance, lambda found: change(found, options.service)))
+@instance.command(name="origins")
+def list_origins(
+    instance: arguments.Instance,
+    /,
+    *,
+    add: Annotated[
+        str | None, read_by(_origin, "as browsers send it: https://app.example", group=_CHANGE, metavar="ORIGIN")
+    ] = None,
+    remove: Annotated[str | None, read_by(_origin, group=_CHANGE, metavar="ORIGIN")] = None,
+) -> Printed:
+    """List the web origins whose pages may call the routes of makers; add one, or remove one.
+
+    $ tallybook instance origins inst_demo0001 --add https://app.example
+    """
+    found = tenants().get(instance).instance
+    origins = Origins(wiring.database())
+    if add:
+        origins.add(found, add)
+    if remove:
+        origins.remove(found, remove)
+    return {"instance": found, "origins": origins.of_instance(found)}
 
 
-def _change_status(status: InstanceStatus) -> Command:
-    return lambda options: _shown(tenants().change(options.instance, lambda found: found.with_status(status)))
+@key.command(name="create")
+def create_key(*, instance: arguments.Instance, rate_limit: RateLimit = RATE_LIMIT_DEFAULT) -> Printed:
+    """Make an API key; its secret is printed this once.
+
+    $ tallybook key create --instance inst_demo0001
+    """
+    key_id, api_key = new_id("key"), _new_api_key(instance)
+    tenants().add_key(instance, key_id, api_key, rate_limit)
+    return {"instance": instance, "key_id": key_id, "rate_limit": rate_limit, "api_key": api_key}
 
 
-def _create_key(options: argparse.Namespace) -> Printed:
-    key_id, api_key = new_id("key"), _new_api_key(options.instance)
-    tenants().add_key(options.instance, key_id, api_key, options.rate_limit)
-    return {"instance": options.instance, "key_id": key_id, "rate_limit": options.rate_limit, "api_key": api_key}
+@key.command(name="list")
+def list_keys(instance: arguments.Instance, /) -> Printed:
+    """List the valid keys and those that ended last; no secrets.
+
+    $ tallybook key list inst_demo0001
+    """
+    return {"instance": instance, "keys": [_shown_key(one, now_s()) for one in tenants().get(instance).keys]}
 
 
-def _list_keys(options: argparse.Namespace) -> Printed:
-    keys = tenants().get(options.instance).keys
-    return {"instance": options.instance, "keys": [_shown_key(key, now_s()) for key in keys]}
+@key.command(name="rotate")
+def rotate_key(
+    instance: arguments.Instance,
+    key_id: KeyId,
+    /,
+    *,
+    grace_days: Annotated[
+        int, read_by(whole(0, GRACE_DAYS_MAX), "how long the old key stays valid, 0 to 7 (0: it ends now)")
+    ] = GRACE_DAYS_DEFAULT,
+) -> Printed:
+    """Make a new key with the same rate limit; the old one stays valid for a while.
+
+    $ tallybook key rotate inst_demo0001 KEY_ID
+    """
+    new_key_id, api_key = new_id("key"), _new_api_key(instance)
+    changed = tenants().rotate_key(instance, key_id, new_key_id, api_key, grace_days * _DAY_S)
+    old = _shown_key(changed.key(key_id), now_s())
+    new = {"key_id": new_key_id, "rate_limit": changed.key(new_key_id).rate_limit, "api_key": api_key}
+    return {"instance": instance} | new | {"old_key_id": key_id, "old_key_ends_at": old["ends_at"]}
 
 
-def _rotate_key(options: argparse.Namespace) -> Printed:
-    key_id, api_key = new_id("key"), _new_api_key(options.instance)
-    grace_s = options.grace_days * _DAY_S
-    instance = tenants().rotate_key(options.instance, options.key_id, key_id, api_key, grace_s)
-    old = _shown_key(instance.key(options.key_id), now_s())
-    new = {"key_id": key_id, "rate_limit": instance.key(key_id).rate_limit, "api_key": api_key}
-    return {"instance": options.instance} | new | {"old_key_id": options.key_id, "old_key_ends_at": old["ends_at"]}
+@key.command(name="revoke")
+def revoke_key(instance: arguments.Instance, key_id: KeyId, /) -> Printed:
+    """End a key now.
 
-
-def _revoke_key(options: argparse.Namespace) -> Printed:
+    $ tallybook key revoke inst_demo0001 KEY_ID
+    """
     now = now_s()
-    instance = tenants().change(options.instance, lambda found: found.revoked(options.key_id, now))
-    return {"instance": options.instance} | _shown_key(instance.key(options.key_id), now)
+    changed = tenants().change(instance, lambda found: found.revoked(key_id, now))
+    return {"instance": instance} | _shown_key(changed.key(key_id), now)
 
 
-def _limit_key(options: argparse.Namespace) -> Printed:
+@key.command(name="limit")
+def limit_key(instance: arguments.Instance, key_id: KeyId, rate_limit: RateLimit, /) -> Printed:
+    """Change a key's rate limit.
+
+    $ tallybook key limit inst_demo0001 KEY_ID 600
+    """
     now = now_s()
-    instance = tenants().change(options.instance, lambda found: found.limited(options.key_id, options.rate_limit, now))
-    return {"instance": options.instance} | _shown_key(instance.key(options.key_id), now)
+    changed = tenants().change(instance, lambda found: found.limited(key_id, rate_limit, now))
+    return {"instance": instance} | _shown_key(changed.key(key_id), now)
 
 
 def _new_api_key(instance: str) -> str:
     return f"trusset_{instance.removeprefix('inst_')}_{secrets.token_hex(32)}"
 
 
-def _shown(instance: Instance) -> Printed:
+def _shown(one: Instance) -> Printed:
     return {
-        "instance": instance.instance,
-        "status": instance.status.value,
-        "services": sorted(instance.services),
-        "valid_keys": len(instance.valid_keys(now_s())),
-        "frozen_customers": instance.frozen,
+        "instance": one.instance,
+        "status": one.status.value,
+        "services": sorted(one.services),
+        "valid_keys": len(one.valid_keys(now_s())),
+        "frozen_customers": one.frozen,
     }
 
 
@@ -185,11 +233,3 @@ def _shown_key(key: Key, at_s: int) -> Printed:
         "made_at": iso(key.made_s * 1000),
         "ends_at": None if key.ends_s is None else iso(key.ends_s * 1000),
     }
-
-
-def _key_lines(printed: Printed) -> Iterator[str]:
-    """Yield one line of text for each key."""
-    for key in printed["keys"]:
-        limit = f"{key['rate_limit']} a minute" if key["rate_limit"] else "no limit"
-        end = f", until {key['ends_at']}" if key["ends_at"] else ""
-        yield f"{key['key_id']}: {key['status']}, {limit}, since {key['made_at']}{end}"

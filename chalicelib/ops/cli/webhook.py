@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
 
 from chalicelib import wiring
 from chalicelib.apis.kit.webhook_views import delivery_view, endpoint_view
 from chalicelib.domain.tenancy.instances import World
-from chalicelib.domain.webhooks.endpoint import (
-    TYPE_PATTERN,
-    TYPE_RULE,
-    DeliveryStatus,
-    Owner,
-    merchant_owner,
-)
-from chalicelib.ops.cli.arguments import Printed, add_command, add_group, add_instance, pattern, whole
+from chalicelib.domain.webhooks.endpoint import TYPE_PATTERN, TYPE_RULE, DeliveryStatus, Owner, merchant_owner
+from chalicelib.ops.cli import arguments
+from chalicelib.ops.cli.arguments import Instance, Printed, each_read_by, pattern, read_by, whole
 from chalicelib.ops.cli.tenants import tenants
 from chalicelib.tables.escrow_settings import EscrowDesks
 
@@ -24,45 +20,31 @@ if TYPE_CHECKING:
     from chalicelib.services.webhooks.endpoints import EndpointDesk
 
 LISTED_MAX = 100
-_MERCHANT = pattern(r"[A-Za-z0-9_-]{1,40}", "must be 1 to 40 letters, digits, _ or -")
 _TYPE = pattern(TYPE_PATTERN, f"must be {TYPE_RULE}")
+Endpoint = Annotated[str, Parameter(help="as webhook list shows it")]
 
 
-def add_commands(groups: Any) -> None:
-    """Add the group ``webhook``."""
-    group = add_group(groups, "webhook", "endpoints that events are posted to")
-    command = _add(group, "create", _create, "make an endpoint; its secret is printed this once")
-    command.add_argument("url", metavar="URL", help="an https URL")
-    command.add_argument("--type", action="append", type=_TYPE, dest="types", help="* (the default), order.*, ...")
-    command.add_argument("--customer", action="append", default=[], help="only what this customer receives")
-    command.add_argument("--description", default="")
-    command = _add(group, "list", _list, "list the endpoints; no secrets")
-    command.set_defaults(lines=_endpoint_lines)
-    _add_of_one(group, "pause", lambda desk, owner, name, _: endpoint_view(desk.pause(owner, name)), "send no more")
-    _add_of_one(group, "resume", lambda desk, owner, name, _: endpoint_view(desk.resume(owner, name)), "send again")
-    _add_of_one(group, "test", lambda desk, owner, name, _: {"deliveryId": desk.test(owner, name)}, "send a test event")
-    command = _add_of_one(group, "rotate", _rotate, "give an endpoint a new secret, which is printed this once")
-    command.add_argument("--hours", type=whole(0, 168), default=24, help="how long the old one signs too (24)")
-    _add_of_one(group, "remove", _remove, "remove an endpoint for good, with its dead letters")
-    command = _add_of_one(group, "dead", _dead, "list an endpoint's dead letters, oldest first")
-    command.add_argument("--limit", type=whole(1, LISTED_MAX), default=LISTED_MAX)
-    command.set_defaults(lines=_delivery_lines)
-    command = _add_of_one(group, "redeliver", _redeliver, "send a dead letter again, under its id")
-    command.add_argument("delivery", metavar="DELIVERY", help="as webhook dead shows it")
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Whose:
+    """Whose endpoints: the operator's, or a merchant's in one world."""
+
+    merchant: Annotated[arguments.Merchant | None, Parameter(help="whose endpoints: a merchant of the escrow desk")] = (
+        None
+    )
+    world: World = World.PRODUCTION
+
+    def owner(self, instance: str) -> Owner:
+        found = tenants().get(instance).instance
+        if self.merchant is None:
+            return Owner(found)
+        merchant = EscrowDesks(wiring.database()).merchant(found, self.merchant)
+        return merchant_owner(found, self.world, merchant.merchant)
 
 
-def _add(group: Any, name: str, act: Any, text: str) -> argparse.ArgumentParser:
-    command = add_command(group, name, lambda options: act(_desk(), _owner(options), options), text)
-    add_instance(command)
-    command.add_argument("--merchant", type=_MERCHANT, help="whose endpoints: a merchant of the escrow desk")
-    command.add_argument("--world", choices=[world.value for world in World], default=World.PRODUCTION.value)
-    return command
+_OPERATORS = Whose()
 
-
-def _add_of_one(group: Any, name: str, act: Any, text: str) -> argparse.ArgumentParser:
-    command = _add(group, name, lambda desk, owner, options: act(desk, owner, options.endpoint, options), text)
-    command.add_argument("endpoint", metavar="ENDPOINT", help="as webhook list shows it")
-    return command
+app = App(name="webhook", help="Endpoints that events are posted to.")
 
 
 def _desk() -> EndpointDesk:
@@ -71,49 +53,119 @@ def _desk() -> EndpointDesk:
     return new_endpoint_desk(wiring.database())
 
 
-def _owner(options: argparse.Namespace) -> Owner:
-    instance = tenants().get(options.instance).instance
-    if options.merchant is None:
-        return Owner(instance)
-    merchant = EscrowDesks(wiring.database()).merchant(instance, options.merchant)
-    return merchant_owner(instance, World(options.world), merchant.merchant)
+@app.command
+def create(
+    instance: Instance,
+    url: Annotated[str, Parameter(help="an https URL")],
+    /,
+    *,
+    types: Annotated[
+        list[str] | None, each_read_by(_TYPE, "* (the default), order.*, ...; repeatable", name="--type")
+    ] = None,
+    customer: Annotated[list[str] | None, Parameter(help="only what this customer receives; repeatable")] = None,
+    description: str = "",
+    whose: Whose = _OPERATORS,
+) -> Printed:
+    """Make an endpoint; its secret is printed this once.
 
-
-def _create(desk: EndpointDesk, owner: Owner, options: argparse.Namespace) -> Printed:
-    types = tuple(options.types or ("*",))
-    made = desk.create(owner, options.url, types, tuple(options.customer), options.description)
+    $ tallybook webhook create inst_demo0001 https://venue.example/events --type 'order.*'
+    """
+    asked = tuple(types or ("*",)), tuple(customer or ())
+    made = _desk().create(whose.owner(instance), url, *asked, description)
     return endpoint_view(made.endpoint) | {"secret": made.secret}
 
 
-def _list(desk: EndpointDesk, owner: Owner, _options: argparse.Namespace) -> Printed:
-    return {"webhooks": list(map(endpoint_view, desk.all(owner)))}
+@app.command(name="list")
+def list_endpoints(instance: Instance, /, *, whose: Whose = _OPERATORS) -> Printed:
+    """List the endpoints; no secrets.
+
+    $ tallybook webhook list inst_demo0001
+    """
+    return {"webhooks": list(map(endpoint_view, _desk().all(whose.owner(instance))))}
 
 
-def _rotate(desk: EndpointDesk, owner: Owner, endpoint_id: str, options: argparse.Namespace) -> Printed:
-    rotated = desk.rotate(owner, endpoint_id, options.hours)
+@app.command
+def pause(instance: Instance, endpoint: Endpoint, /, *, whose: Whose = _OPERATORS) -> Printed:
+    """Send nothing more to an endpoint, until it is resumed.
+
+    $ tallybook webhook pause inst_demo0001 ENDPOINT
+    """
+    return endpoint_view(_desk().pause(whose.owner(instance), endpoint))
+
+
+@app.command
+def resume(instance: Instance, endpoint: Endpoint, /, *, whose: Whose = _OPERATORS) -> Printed:
+    """Send to an endpoint again.
+
+    $ tallybook webhook resume inst_demo0001 ENDPOINT
+    """
+    return endpoint_view(_desk().resume(whose.owner(instance), endpoint))
+
+
+@app.command(name="test")
+def send_test(instance: Instance, endpoint: Endpoint, /, *, whose: Whose = _OPERATORS) -> Printed:
+    """Send a test event to an endpoint.
+
+    $ tallybook webhook test inst_demo0001 ENDPOINT
+    """
+    return {"deliveryId": _desk().test(whose.owner(instance), endpoint)}
+
+
+@app.command
+def rotate(
+    instance: Instance,
+    endpoint: Endpoint,
+    /,
+    *,
+    hours: Annotated[int, read_by(whole(0, 168), "how long the old one signs too, 0 to 168")] = 24,
+    whose: Whose = _OPERATORS,
+) -> Printed:
+    """Give an endpoint a new secret, which is printed this once.
+
+    $ tallybook webhook rotate inst_demo0001 ENDPOINT --hours 48
+    """
+    rotated = _desk().rotate(whose.owner(instance), endpoint, hours)
     return endpoint_view(rotated.endpoint) | {"secret": rotated.secret}
 
 
-def _remove(desk: EndpointDesk, owner: Owner, endpoint_id: str, _options: argparse.Namespace) -> Printed:
-    desk.remove(owner, endpoint_id)
-    return {"id": endpoint_id, "removed": True}
+@app.command
+def remove(instance: Instance, endpoint: Endpoint, /, *, whose: Whose = _OPERATORS) -> Printed:
+    """Remove an endpoint for good, with its dead letters.
+
+    $ tallybook webhook remove inst_demo0001 ENDPOINT
+    """
+    _desk().remove(whose.owner(instance), endpoint)
+    return {"id": endpoint, "removed": True}
 
 
-def _dead(desk: EndpointDesk, owner: Owner, endpoint_id: str, options: argparse.Namespace) -> Printed:
-    dead = desk.deliveries(owner, endpoint_id, DeliveryStatus.DEAD, options.limit)
-    return {"deliveries": list(map(delivery_view, dead))}
+@app.command
+def dead(
+    instance: Instance,
+    endpoint: Endpoint,
+    /,
+    *,
+    limit: Annotated[int, read_by(whole(1, LISTED_MAX), f"1 to {LISTED_MAX}")] = LISTED_MAX,
+    whose: Whose = _OPERATORS,
+) -> Printed:
+    """List an endpoint's dead letters, oldest first.
+
+    $ tallybook webhook dead inst_demo0001 ENDPOINT
+    """
+    found = _desk().deliveries(whose.owner(instance), endpoint, DeliveryStatus.DEAD, limit)
+    return {"deliveries": list(map(delivery_view, found))}
 
 
-def _redeliver(desk: EndpointDesk, owner: Owner, endpoint_id: str, options: argparse.Namespace) -> Printed:
-    return delivery_view(desk.redeliver(owner, endpoint_id, options.delivery))
+@app.command
+def redeliver(
+    instance: Instance,
+    endpoint: Endpoint,
+    delivery: Annotated[str, Parameter(help="as webhook dead shows it")],
+    /,
+    *,
+    whose: Whose = _OPERATORS,
+) -> Printed:
+    """Send a dead letter again, under its id.
 
-
-def _endpoint_lines(printed: Printed) -> Iterator[str]:
-    for one in printed["webhooks"]:
-        reason = "" if one["reason"] is None else f" ({one['reason']})"
-        yield f"{one['id']} {one['status']}{reason} {','.join(one['types'])} {one['url']}"
-
-
-def _delivery_lines(printed: Printed) -> Iterator[str]:
-    for one in printed["deliveries"]:
-        yield f"{one['id']} {one['type']} {one['decidedAt']} after {one['attempts']} attempts: {one['lastAnswer']}"
+    $ tallybook webhook redeliver inst_demo0001 ENDPOINT DELIVERY
+    """
+    return delivery_view(_desk().redeliver(whose.owner(instance), endpoint, delivery))

@@ -14,6 +14,7 @@ from chalicelib.domain.books.config import SettlementMode
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.ops import cli
 from chalicelib.ops.cli import books as books_commands
+from chalicelib.ops.cli.failures import ASK_AGAIN
 from chalicelib.ops.verify.verifier import BookMoves, Verifier
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.parking import FAILED_BATCHES_MAX
@@ -95,8 +96,14 @@ def test_settings_that_contradict_each_other_are_refused(
     run: Run, memory_database: Database, more: str, why: str
 ) -> None:
     """T30"""
+    words = BOOK.split()
+    for name, value in zip(more.split()[::2], more.split()[1::2], strict=True):
+        if name in words:
+            words[words.index(name) + 1] = value
+        else:
+            words += [name, value]
     with pytest.raises(cli.CommandFailed, match=why):
-        run(BOOK + more)
+        run(" ".join(words))
     assert list(memory_database.scan("books")) == []
 
 
@@ -129,9 +136,11 @@ def test_json_prints_one_object_and_a_failure_goes_to_standard_error(
     assert main("instance create --ref demo0001 --json") == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.startswith("tallybook: exists already")
+    assert json.loads(printed.err) == {
+        "error": {"code": "EXISTS", "message": f"exists already: {instance}", "retryable": False}
+    }
     assert main(f"key create --instance {instance}") == 0
-    assert "api_key: trusset_demo0001_" in capsys.readouterr().out
+    assert json.loads(capsys.readouterr().out)["api_key"].startswith("trusset_demo0001_")
 
 
 def test_an_aws_error_is_one_line(run: Run, moto_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,9 +192,10 @@ def test_a_verified_book_is_reported_as_one_object(venue: World) -> None:
 
 
 def test_a_verified_book_is_reported_with_one_line_for_each_check(
-    venue: World, main: Main, capsys: pytest.CaptureFixture[str]
+    venue: World, main: Main, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (entry,) = venue.journal.after(venue.book, 0)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert main(f"verify {venue.book}") == 0
     printed = capsys.readouterr()
     assert printed.out.splitlines() == [
@@ -213,7 +223,8 @@ def test_a_book_that_does_not_agree_fails_and_says_where(
     printed = capsys.readouterr()
     assert printed.out == ""
     where = f"open order row {row['order_id']} of {row['owner']}, filled"
-    assert printed.err == f"tallybook: does not agree: {where}: expected 60, found 61\n"
+    message = f"does not agree: {where}: expected 60, found 61"
+    assert json.loads(printed.err) == {"error": {"code": "DISPROVED", "message": message, "retryable": False}}
 
 
 def test_verifying_a_busy_book_advises_to_pause_it(
@@ -223,7 +234,7 @@ def test_verifying_a_busy_book_advises_to_pause_it(
         raise BookMoves(venue.book)
 
     monkeypatch.setattr(Verifier, "verify", keeps_moving)
-    assert main(f"verify {venue.book}") == 1
+    assert main(f"verify {venue.book}") == ASK_AGAIN
     assert "pause it (tallybook book pause)" in capsys.readouterr().err
 
 

@@ -16,7 +16,7 @@ from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.tenancy.keys import ESCROW_KEYS
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops import cli
-from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.ops.cli.failures import CommandFailed
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_settings import EscrowDesks
@@ -271,16 +271,3 @@ def test_an_impossible_command_is_refused_and_changes_nothing(shop: Run, memory_
     with pytest.raises((CommandFailed, SystemExit)):
         shop(line)
     assert [list(memory_database.scan(table)) for table in ("tenants", "escrows")] == before
-
-
-def test_merchants_and_keys_are_printed_one_a_line(
-    shop: Run, capsys: pytest.CaptureFixture[str], monkeypatch: Any
-) -> None:
-    key = shop(f"{KEY} --operator --world sandbox")
-    for line, start in (
-        (f"merchant list {INSTANCE}", "shop: EUR, since "),
-        (f"escrow-key list {INSTANCE}", f"{key['key_id']}: operator sandbox enabled, 60 at once, 300 a minute, since "),
-    ):
-        monkeypatch.setattr("sys.argv", ["tallybook", *line.split()])
-        assert cli.main() == 0
-        assert capsys.readouterr().out.startswith(start)

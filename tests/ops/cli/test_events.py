@@ -12,7 +12,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.domain.feed.logs import LEDGER_AREA, escrow_area
 from chalicelib.ops import cli
-from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.ops.cli.failures import CommandFailed
 from chalicelib.services import polling
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.dynamodb import Database
@@ -135,7 +135,7 @@ def test_following_ends_at_its_limit(
 )
 def test_what_cannot_be_followed_is_refused_with_a_reason(run: Run, options: str, reason: str) -> None:
     with pytest.raises(CommandFailed, match=reason):
-        run(f"{EVENTS} {options}")
+        run(f"{EVENTS} {options}" if "--instance" not in options else f"events {options}")
 
 
 @pytest.mark.parametrize("types", ["order.*", "", "order.filled,", "order.fill"])

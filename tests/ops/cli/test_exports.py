@@ -14,7 +14,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.apis.book.export_rows import BALANCES
 from chalicelib.ops import cli
-from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.ops.cli.failures import CommandFailed
 from chalicelib.services.books import history
 from chalicelib.services.books.exports import Exports
 from chalicelib.support.outcomes import Unavailable

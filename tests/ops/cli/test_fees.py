@@ -11,7 +11,7 @@ from chalicelib import wiring
 from chalicelib.domain.ledger.owners import fees_key, supply_key
 from chalicelib.domain.ledger.sandbox import sandbox_asset
 from chalicelib.ops import cli
-from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.ops.cli.failures import CommandFailed
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.dynamodb import Database
 from tests.ordering import in_order
@@ -57,15 +57,6 @@ def test_fees_are_shown_and_withdrawn(run: Run) -> None:
         fees("taker-desk", BASE, "100", "100", "0"),
         fees("escrow-desk-sandbox", sandbox_asset(BASE), "7", "7", "0"),
     ]
-
-
-def test_fees_are_printed_one_account_a_line(
-    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(SHOW)["fees"]
-    monkeypatch.setattr("sys.argv", ["tallybook", *SHOW.split()])
-    assert cli.main() == 0
-    assert capsys.readouterr().out.splitlines()[0] == f"taker-desk: {BASE}: earned 100, withdrawn 0, available 100"
 
 
 def test_a_withdrawal_that_cannot_be_made_changes_nothing(run: Run, memory_database: Database) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.ops import cli
-from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.ops.cli.failures import CommandFailed
 from chalicelib.tables.dynamodb import Database
 from infra import demo
 from tests.ordering import in_order
@@ -46,15 +46,6 @@ def test_a_token_is_registered_with_every_setting_and_listed(run: Run) -> None:
     first, second = run(f"token list --instance {INSTANCE}")["tokens"]
     assert {"instance": INSTANCE} | first == made
     assert (second["symbol"], second["decimals"], second["metadata_uri"]) == ("XAU", 18, None)
-
-
-def test_tokens_are_printed_one_a_line(
-    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(f"token list --instance {INSTANCE}")["tokens"]
-    monkeypatch.setattr("sys.argv", ["tallybook", "token", "list", "--instance", INSTANCE])
-    assert cli.main() == 0
-    assert capsys.readouterr().out == f"{BASE}: XAU, Gold, 18 decimals\n"
 
 
 @pytest.mark.parametrize("line", [TOKEN, TOKEN.replace("XAU", "X"), TOKEN.replace(BASE, QUOTE).replace("XAU", "xau")])

@@ -12,7 +12,7 @@ from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.webhooks.endpoint import Owner, merchant_owner
 from chalicelib.domain.webhooks.signing import secret_of
 from chalicelib.ops import cli
-from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.ops.cli.failures import CommandFailed
 from chalicelib.services.webhooks.sending import Answer
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.webhooks import WebhookEndpoints
