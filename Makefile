@@ -10,7 +10,8 @@ INSTALLED := $(VENV)/.installed
 .PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak feed agreement mutants unguarded client openapi pins clean
 .DEFAULT_GOAL := run
 
-# PORT=8001 serves on another port; FRESH=1 deletes the tables of earlier runs.
+# PORT=8001 serves on another port; FRESH=1 deletes the tables of earlier runs; DEMO=quiet keeps the
+# demo's traders away.
 run: $(RUNNABLE)
 	@exec $(BIN)/python -m infra.local
 
