@@ -7,11 +7,10 @@ BIN := $(VENV)/bin
 RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak feed agreement mutants unguarded client mcp openapi pins clean
+.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak feed agreement mutants unguarded client openapi pins clean
 .DEFAULT_GOAL := run
 
-# PORT=8001 serves on another port; FRESH=1 deletes the tables of earlier runs; DEMO=quiet keeps the
-# demo's traders away.
+# PORT=8001 serves on another port; FRESH=1 deletes the tables of earlier runs.
 run: $(RUNNABLE)
 	@exec $(BIN)/python -m infra.local
 
@@ -122,10 +121,6 @@ openapi: $(INSTALLED)
 clean:
 	rm -rf $(VENV) build dist *.egg-info client/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-
-# Installs what "tallybook mcp" needs beside a run: docs/agents.md.
-mcp: $(RUNNABLE)
-	@$(BIN)/python infra/pins.py install mcp
 
 # Writes the parts of the client that follow from the desks' tables: docs/client.md.
 client: $(INSTALLED)

@@ -27,7 +27,7 @@ WHAT_THIS_IS = {
         {"desk": "escrow", "path": "/2.0", "page": "docs/escrow-desk.md"},
     ],
     "health": HEALTH_PATH,
-    "documents": sorted(DOCUMENTS),
+    "documents": sorted(path for path in DOCUMENTS if not path.startswith("/docs/")),
     "where_to_begin": "README.md of the checkout; a local run writes what a client needs to .local/demo.json.",
 }
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.apis.kit.mounts import DOCUMENTS
 from infra.engine import engine_answers
 from infra.settings import ROOT, free_port
 
@@ -50,6 +51,10 @@ def test_it_ends_with_a_working_url_and_stops_when_asked_in_the_background_of_a_
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(f"{url}/trade/orders", timeout=STOP_S_MAX)
         assert (refused.value.code, json.loads(refused.value.read())["error_code"]) == (401, 40100)
+        for path, name in DOCUMENTS.items():
+            with urllib.request.urlopen(f"{url}{path}", timeout=STOP_S_MAX) as shown:
+                assert shown.read() == (ROOT / "chalicelib/apis/reference" / name).read_bytes(), path
+                assert shown.headers["X-Content-Type-Options"] == "nosniff"
         cloud.send_signal(signal.SIGINT)
         assert cloud.wait(STOP_S_MAX) == 0
     finally:
