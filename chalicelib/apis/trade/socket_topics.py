@@ -67,6 +67,13 @@ ORDER_STATUSES = {
 }
 
 
+SHOWN_BY = {
+    Topic.TICKER: ("depth.changed", "trade.executed", "book.changed", "book.halted", "book.resumed"),
+    Topic.DEPTH: ("depth.changed", "trade.executed"),
+}
+"""The events that change what a topic of a book's state shows."""
+
+
 def topic_of(name: str) -> Topic:
     return Topic(name.partition("@")[0])
 
@@ -120,7 +127,7 @@ class TradeTopics:
             case Topic.DEPTH_DELTA:
                 return self._deltas(subscription, log, entries)
             case _:
-                changed = [entry for entry in entries if _shows(entry, ("depth.changed", "trade.executed"))]
+                changed = [entry for entry in entries if _shows(entry, SHOWN_BY[topic_of(subscription.name)])]
                 return [self.state(subscription, changed[-1].place, _at_ms(changed[-1]))] if changed else []
 
     def state(self, subscription: Subscription, place: Place | None = None, at_ms: int | None = None) -> Body:
@@ -133,6 +140,8 @@ class TradeTopics:
         at_ms = self.clock_ms() if at_ms is None else at_ms
         if topic_of(subscription.name) is Topic.TICKER:
             self.projected.wait(subscription.instance, market.book.book_id, depth.sequence)
+            self.markets.forget((subscription.instance, market.book.book_id))  # it may have paused since
+            (market,) = self.pairs.with_halts([self._own_market(subscription)], at_ms)
             day = self.market_data.days([market.key], at_ms)[market.key]
             return Body(place, at_ms, ticker_of(market, day, at_ms))
         levels = LEVELS_DEFAULT if topic_of(subscription.name) is Topic.DEPTH else LEVELS_A_MESSAGE

@@ -14,6 +14,7 @@ from chalicelib.apis.trade.figures import Decimals
 from chalicelib.apis.trade.market import level_view
 from chalicelib.apis.trade.socket_depth import LEVELS_A_MESSAGE
 from chalicelib.apis.trade.socket_topics import Topic
+from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.feed.cursor import BEGINNING, TEXT_CHARACTERS_MAX, Cursor
 from chalicelib.domain.feed.logs import LEDGER_AREA
 from chalicelib.domain.feed.outbox import Announcement
@@ -167,6 +168,40 @@ def test_the_depth_is_sent_whole_and_so_is_the_ticker(sockets: Sockets) -> None:
     assert (last["bids"], last["asks"], last["hash"]) == (book["bids"], book["asks"], book["hash"])
     ticker = data_of(sockets.desk.get(f"/trade/public/tickers/{PAIR}"))
     assert by_topic[TICKER][-1]["body"] | {"date": ""} == ticker | {"date": ""}
+
+
+def test_o13_a_book_that_pauses_or_halts_is_frozen_in_its_ticker_at_once(sockets: Sockets) -> None:
+    """The depth has not changed then, and is not sent."""
+    world = sockets.desk.world
+    breaker = {"halt_bps": 1000, "halt_window_s": 60, "halt_s": 300}
+
+    def told() -> list[bool]:
+        """Return what the messages since the last look say."""
+        sockets.desk.match()
+        sockets.follow()
+        new = sockets.messages()[len(seen) :]
+        seen.extend(new)
+        return [message["body"]["is_frozen"] for message in new]
+
+    sockets.subscribe(DEPTH, TICKER)
+    trade(sockets)
+    seen = sockets.messages()
+    assert seen[-1]["body"]["is_frozen"] is False
+    world.change(status=BookStatus.PAUSED)
+    assert told() == [True]
+    world.change(status=BookStatus.ACTIVE, **breaker)
+    assert told() == [False]
+    trade(sockets, price="5")
+    trade(sockets, price="6")
+    seen = sockets.messages()
+    assert seen[-1]["body"]["is_frozen"] is True
+    sockets.later(BEAT_S)
+    sockets.pushing.beat.round()
+    again = {one["topic"]: one["body"] for one in sockets.messages()[len(seen) :]}
+    assert again[TICKER]["is_frozen"] is True
+    seen = sockets.messages()
+    world.configuring.resume(INSTANCE, world.config.book_id, None)
+    assert told() == [False]
 
 
 def test_a_customer_gets_its_trades_balances_and_orders(sockets: Sockets) -> None:
