@@ -11,6 +11,7 @@ from chalicelib.domain.books.journal import trade_id
 from chalicelib.domain.books.settlement import settle
 from chalicelib.domain.books.snapshot import NAMED_LIFE_MS, BookState, decode_state
 from chalicelib.domain.books.vocabulary import (
+    AmendOrder,
     BookStatus,
     CancelAll,
     CancelOrder,
@@ -21,6 +22,7 @@ from chalicelib.domain.books.vocabulary import (
 )
 from chalicelib.domain.ledger.owners import customer_key, owner_key
 from chalicelib.services.books.trades import trades_of
+from chalicelib.tables.amendments import is_amendment
 from chalicelib.tables.candles import Candles, is_kept
 from chalicelib.tables.external_ids import is_name
 from chalicelib.tables.fills import fills_in
@@ -47,6 +49,7 @@ def check_invariants(
     balances = check_never_negative(venue)
     _check_conservation(balances, credited)
     _check_holds(venue, state.book, balances)
+    _check_amendments(venue)
     _check_orders(venue, state)
     _check_fills(venue)
     _check_outcomes(venue, venue.inbox_rows() if commands is None else commands)
@@ -155,7 +158,9 @@ def _check_orders(venue: Venue, state: BookState) -> None:
         assert row["filled"] == filled[order_id] <= row["quantity"], f"3: {order_id}"
         assert "sequence" in row, f"7: {order_id} was admitted and is not decided"
         if order_id in open_orders:
-            assert row["quantity"] - row["filled"] == open_orders[order_id].remaining, f"6: {order_id} remaining"
+            order = open_orders[order_id]
+            assert row["quantity"] - row["filled"] == order.remaining, f"6: {order_id} remaining"
+            assert (row["price"], row["quantity"]) == (order.price, order.quantity), f"6: {order_id} terms"
     shown = Counter(row["order_id"] for row in venue.orders.open_rows() if row["book_id"] == venue.config.book_id)
     assert shown == Counter(open_orders.keys()), "6: open orders"
     closed = [row["order_id"] for row in venue.orders.rows() if not is_name(row)]
@@ -192,12 +197,28 @@ def _check_outcomes(venue: Venue, commands: Iterable[Row]) -> None:
                     outcomes[f"cancel {event['order']}"] += 1
                 case "cancelAllEnded", _:
                     outcomes[f"cancel all {event['command']}"] += 1
+                case "amended" | "amendRefused", _:
+                    outcomes[f"amend {event['command']}"] += 1
                 case "bookChanged", _:
                     outcomes[f"change {event['command']}"] += 1
                 case "resumed", _ if event["command"] is not None:
                     outcomes[f"resume {event['command']}"] += 1
     asked = Counter(_name_of(command) for row in commands for command in commands_of(row))
     assert outcomes == asked, "5: commands and outcomes differ"
+
+
+def _check_amendments(venue: Venue) -> None:
+    """O8: none is under way any more, so nothing is set aside, and each one's row in the inbox says how it ended."""
+    left = [row for row in venue.orders.open_table_rows() if is_amendment(row["order_id"])]
+    assert left == [], f"O8: amendments under way, and all are decided: {left}"
+    ended: dict[str, tuple[int, object]] = {}
+    for entry in venue.journal.after(venue.book, 0):
+        for event in entry.events:
+            if event["type"] in ("amended", "amendRefused"):
+                ended[str(event["command"])] = entry.sequence, event.get("reason")
+    rows = [row for row in venue.inbox_rows() if row["kind"] == "amend"]
+    shown = {row["id"]: (row.get("ended"), row.get("refusal")) for row in rows}
+    assert shown.items() <= ended.items(), f"O8: {shown} is shown of {ended}"
 
 
 def _check_cancel_alls(venue: Venue) -> None:
@@ -284,6 +305,8 @@ def _name_of(command: Command) -> str:
             return f"cancel {order_id}"
         case CancelAll(command_id, _):
             return f"cancel all {command_id}"
+        case AmendOrder(command_id):
+            return f"amend {command_id}"
         case ChangeBook(command_id, _):
             return f"change {command_id}"
         case ResumeBook(command_id, _):

@@ -357,6 +357,55 @@ def trigger_at_the_end(world: World) -> None:
     world.placed("ben", "BUY", 10, 50)
 
 
+def amendment_finds_its_order_filled(world: World) -> None:
+    """Fills, whole and in part, come before the turn of what was set aside; so do a cancel and a cancel-all (O8)."""
+    whole = world.placed("ann", "SELL", 30, 50)
+    part = world.placed("ben", "BUY", 30, 40)
+    cancelled = world.placed("cat", "BUY", 10, 30)
+    swept = world.placed("cat", "SELL", 10, 90)
+    world.deliver()
+    world.placed("ben", "BUY", 30, 50)
+    world.placed("cat", "SELL", 7, 40)
+    world.cancel("cat", cancelled)
+    world.cancel_all("cat")
+    world.amended("ann", whole, 52, 40)
+    world.amended("ben", part, 45, 60)
+    world.amended("cat", cancelled, 35, 20)
+    world.amended("cat", swept, quantity=25)
+
+
+def amendments(world: World) -> None:
+    """Amendments that keep and lose time priority, one that would cross, one of a parked order, one of a paused book."""
+    first, second = (world.placed("ann", "SELL", 10, 50) for _ in range(2))
+    crossing = world.placed("ben", "BUY", 10, 45)
+    parked = stop(world, "cat", "BUY", 10, 55, 60)
+    iceberg = world.placed("cat", "SELL", 40, 70, order_type=OrderType.ICEBERG, step=10)
+    world.deliver()
+    world.amended("ann", first, quantity=6)
+    world.amended("ann", second, quantity=20)
+    world.amended("ben", crossing, 50)
+    world.amended("cat", parked, 65, 5)
+    world.amended("cat", iceberg, 69, 90)
+    world.placed("ben", "BUY", 12, 50)
+    late = world.placed("ben", "BUY", 10, 30)
+    world.amended("ben", late, 31)
+    world.change_status(BookStatus.PAUSED)
+    world.records[-2:] = reversed(world.records[-2:])
+
+
+def amendment_overtakes_its_order(world: World) -> None:
+    """A shard split brings an amendment and a cancel before their orders."""
+    world.placed("ann", "SELL", 30, 50)
+    world.deliver()
+    overtaken = world.placed("ben", "BUY", 40, 45)
+    world.amended("ben", overtaken, 44, 50)
+    world.records[-2:] = reversed(world.records[-2:])
+    gone = world.placed("ben", "BUY", 10, 43)
+    world.amended("ben", gone, 44)
+    world.cancel("ben", gone)
+    world.records[-3:] = reversed(world.records[-3:])
+
+
 def batch_of_100_mixed_commands(world: World) -> None:
     random_commands(world, 30, seed=7)
     world.deliver()
@@ -417,6 +466,9 @@ SCENARIOS = {
     "many fills of one owner": Scenario(
         many_fills_of_one_owner, limits={"chalicelib.tables.fills.FILLS_IN_ROW_MAX": 3}
     ),
+    "amendment finds its order filled": Scenario(amendment_finds_its_order_filled),
+    "amendments": Scenario(amendments, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 2}),
+    "amendment overtakes its order": Scenario(amendment_overtakes_its_order),
     "cancel against fill": Scenario(cancel_against_fill),
     "cancel all": Scenario(cancel_all, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 3}),
     "cancel all comes again": Scenario(

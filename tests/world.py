@@ -21,6 +21,7 @@ from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.ledger.transactions import Movement
 from chalicelib.services.books.admission import Admission, Admitted, Outcome
+from chalicelib.services.books.amending import Amending, NewTerms, Queued
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.stream import match_records
@@ -32,6 +33,7 @@ from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.external_ids import is_name
 from chalicelib.tables.fills import Fills
+from chalicelib.tables.inbox import Inbox, Progress
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.orders import Orders
 from chalicelib.tables.rows import Row, encode
@@ -120,6 +122,7 @@ class World(Venue):
         chosen = BookConfig(instance, BOOK_ID, "Test", "B/Q", BASE, QUOTE, base_decimals=base_decimals, **config)
         super().__init__(database, chosen)
         self.admission = Admission(database)
+        self.amending = Amending(database)
         self.configuring = Configuring(database)
         register_tokens(database, instance, base_decimals)
         self.books.create(chosen)
@@ -135,6 +138,7 @@ class World(Venue):
         other = copy(self)
         Venue.__init__(other, database, self.config)
         other.admission = Admission(database)
+        other.amending = Amending(database)
         other.configuring = Configuring(database)
         other.records, other._streamed = list(self.records), set(self._streamed)
         return other
@@ -169,6 +173,24 @@ class World(Venue):
         is_queued = self.admission.cancel(self.config.instance, customer, order_id)
         self.stream_new_commands()
         return is_queued
+
+    def amend(
+        self, customer: str, order_id: str, price: int | None = None, quantity: int | None = None
+    ) -> Queued | Refusal | None:
+        """Admit the amendment of an order and put its command on the stream."""
+        outcome = self.amending.amend(self.config.instance, customer, order_id, NewTerms(price, quantity))
+        self.stream_new_commands()
+        return outcome
+
+    def amended(self, *arguments: Any, **more: Any) -> Queued:
+        """Amend an order; the amendment must be admitted."""
+        outcome = self.amend(*arguments, **more)
+        assert isinstance(outcome, Queued), outcome
+        return outcome
+
+    def outcome(self, queued: Queued) -> Progress:
+        """Return how far an amendment is, as its row shows."""
+        return Inbox(self.database).progress([(queued.book, queued.command_id)])[queued.command_id]
 
     def cancel_all(self, customer: str) -> str:
         """Queue the cancel of all orders of a customer, put its command on the stream; return its id."""

@@ -1,10 +1,11 @@
 """The inbox (table ``inbox``): commands to books in order of arrival, kept for seven days.
 
 A row has one command, or the orders of a batch, packed: one row is one record of the stream, so they are delivered
-together and in order (T76). A command never changes. The progress of a cancel-all, which has no order row to show it,
-is recorded on its row (O9)::
+together and in order (T76). A command never changes. The progress of a cancel-all and of an amendment, which no order's
+row shows, is recorded on its row (O8, O9)::
 
     queued --the entry with its turn is projected--> decided --the entry that ends it is projected--> ended, closed
+    queued --the entry with its turn is projected--> ended, and why it was refused
 
 The sort key is the time-sortable part of the id of its command, or of its first order, so a book's rows by key are its
 commands in order of arrival. Only a cancel stands behind its order, under ``<time-sortable part of its id>/cancel``: an
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from chalicelib.domain.books.forms import decode_order, decode_terms, encode_order, encode_terms
 from chalicelib.domain.books.vocabulary import (
     AmendOrder,
+    AmendRefusal,
     CancelAll,
     CancelOrder,
     ChangeBook,
@@ -31,9 +33,9 @@ from chalicelib.domain.books.vocabulary import (
     PlaceOrder,
     ResumeBook,
 )
-from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.canonical import compact
 from chalicelib.support.ids import least_id, time_of
+from chalicelib.tables.amendments import amendment_of, facts_of
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rows import Row
 from chalicelib.tables.writes import Put, Update, Write
@@ -52,24 +54,27 @@ class MalformedCommand(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class CancelAllProgress:
-    """Progress of a cancel-all. decided, ended: sequences of the entries of its turn and of its end; None: not yet.
+class Progress:
+    """Progress of a cancel-all or an amendment. ended: sequence of the entry that ended it; None: not yet.
 
-    closed: number of orders closed; None until it has ended.
+    decided: of a cancel-all, the sequence of the entry of its turn; None: not yet. closed: number of orders that it
+    closed; None until it has ended. refusal: of an amendment that has ended, why it was refused; None: it was done.
     """
 
     decided: int | None = None
     ended: int | None = None
     closed: int | None = None
+    refusal: AmendRefusal | None = None
 
-    def joined(self, later: CancelAllProgress) -> CancelAllProgress:
+    def joined(self, later: Progress) -> Progress:
         """Return this progress, completed by a later entry's."""
-        return CancelAllProgress(self.decided or later.decided, later.ended, later.closed)
+        return Progress(self.decided or later.decided, later.ended, later.closed, later.refusal)
 
     @property
-    def attributes(self) -> dict[str, int]:
+    def attributes(self) -> Row:
         """The attributes of the command's row that record this progress."""
-        facts = {"decided": self.decided, "ended": self.ended, "closed": self.closed}
+        refusal = None if self.refusal is None else self.refusal.value
+        facts = {"decided": self.decided, "ended": self.ended, "closed": self.closed, "refusal": refusal}
         return {name: fact for name, fact in facts.items() if fact is not None}
 
 
@@ -86,6 +91,12 @@ class Inbox:
         if len(orders) == 1:
             return self.send(book, orders[0], now_s)
         return _queue(book, key_of(orders[0]), now_s, {"kind": "orders", "orders": _packed(orders)})
+
+    def amendment(self, book: str, command_id: str) -> AmendOrder | None:
+        """Return a queued amendment; None if the inbox no longer has it. Raises MalformedCommand."""
+        row = self._database.get(TABLE, {"book": book, "command": arrival_of(command_id)})
+        commands = [] if row is None else commands_of(row)
+        return next((one for one in commands if isinstance(one, AmendOrder)), None)
 
     def placed(self, book: str, order_id: str) -> PlaceOrder | None:
         """Return the command that placed an order; None if the inbox no longer has it. Raises MalformedCommand."""
@@ -109,15 +120,14 @@ class Inbox:
             TABLE, [{"book": book, "command": _cancel_key(order_id)} for book, order_id in orders]
         )
 
-    def progress(self, cancel_alls: Iterable[tuple[str, str]]) -> dict[str, CancelAllProgress]:
-        """Return the progress of these cancel-alls (book, id), read consistently, by id; without those whose row is
-        gone.
+    def progress(self, commands: Iterable[tuple[str, str]]) -> dict[str, Progress]:
+        """Return the progress of these commands (book, id), read consistently, by id; without those whose row has gone.
         """
-        keys = [{"book": book, "command": arrival_of(command_id)} for book, command_id in cancel_alls]
+        keys = [{"book": book, "command": arrival_of(command_id)} for book, command_id in commands]
         return {row["id"]: progress_of(row) for row in self._database.get_many(TABLE, keys)}
 
-    def note_progress(self, book: str, reached: Mapping[str, CancelAllProgress]) -> None:
-        """Record the progress of cancel-alls. Refused, which is no error, if a row is as far or gone."""
+    def note_progress(self, book: str, reached: Mapping[str, Progress]) -> None:
+        """Record the progress of commands. Refused, which is no error, if a row is as far or gone."""
         self._database.write_each([_note(book, *command) for command in reached.items()])
 
     def keep(self, book: str, arrivals: Iterable[str], now_s: int) -> None:
@@ -152,12 +162,14 @@ def commands_of(row: Row) -> list[Command]:
     return commands
 
 
-def progress_of(row: Row) -> CancelAllProgress:
-    """Return the progress recorded on the row of a cancel-all."""
-    return CancelAllProgress(row.get("decided"), row.get("ended"), row.get("closed"))
+def progress_of(row: Row) -> Progress:
+    """Return the progress recorded on the row of a command."""
+    refusal = row.get("refusal")
+    of_amendment = None if refusal is None else AmendRefusal(refusal)
+    return Progress(row.get("decided"), row.get("ended"), row.get("closed"), of_amendment)
 
 
-def _note(book: str, command_id: str, progress: CancelAllProgress) -> Write:
+def _note(book: str, command_id: str, progress: Progress) -> Write:
     attributes = progress.attributes
     command_exists, not_as_far_yet = "attribute_exists(#command)", "attribute_not_exists(#ended)"
     if progress.ended is None:
@@ -195,7 +207,7 @@ def _facts_of(command: Command) -> Row:
         case CancelAll(command_id, customer, reason):
             return {"kind": "cancel_all", "id": command_id, "customer": customer, "reason": reason.value}
         case AmendOrder():
-            return {"kind": "amend", "id": command.command_id} | _amendment(command)
+            return {"kind": "amend", "id": command.command_id, "amendment": facts_of(command)}
         case ResumeBook(command_id, reference):
             return {"kind": "resume", "id": command_id, "reference": None if reference is None else str(reference)}
         case ChangeBook(command_id, terms):
@@ -211,31 +223,12 @@ def _command_of(row: Row) -> Command:
         case "cancel_all":
             return CancelAll(str(row["id"]), str(row["customer"]), CloseReason(row["reason"]))
         case "amend":
-            return _amendment_of(row)
+            return amendment_of(row)
         case "resume":
             return ResumeBook(str(row["id"]), None if row["reference"] is None else int(row["reference"]))
         case "change":
             return ChangeBook(str(row["id"]), decode_terms(row["terms"]))
     raise MalformedCommand(f"unknown kind {row['kind']}")
-
-
-def _amendment(command: AmendOrder) -> Row:
-    return {
-        "order_id": command.order_id,
-        "customer": command.customer,
-        "side": command.side.value,
-        "price": None if command.price is None else str(command.price),
-        "quantity": None if command.quantity is None else str(command.quantity),
-        "extra": str(command.extra),
-    }
-
-
-def _amendment_of(row: Row) -> AmendOrder:
-    price, quantity = (None if row[name] is None else int(row[name]) for name in ("price", "quantity"))
-    return AmendOrder(
-        str(row["id"]), str(row["order_id"]), str(row["customer"]), Side(row["side"]), price, quantity,
-        int(row["extra"]),
-    )  # fmt: skip
 
 
 def key_of(command: Command) -> str:

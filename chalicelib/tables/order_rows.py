@@ -36,16 +36,17 @@ def admitted_row(owner: str, book_id: str, order: PlaceOrder) -> Row:
 
 def decided_row(owner: str, book_id: str, order: PlaceOrder, update: OrderUpdate, sequence: int, at_ms: int) -> Row:
     """Return an order's row after journal entry ``sequence``: the open one, or the closed one, which has a reason."""
-    row = admitted_row(owner, book_id, order) | changed_by(update, sequence, at_ms)
+    row = admitted_row(owner, book_id, order) | changed_by(order, update, sequence, at_ms)
     if not update.status.is_live:
         row["reason"] = None if update.reason is None else update.reason.value
     return row
 
 
-def changed_by(update: OrderUpdate, sequence: int, at_ms: int) -> Row:
-    """Return the members that journal entry ``sequence`` changed in an order's row."""
+def changed_by(order: PlaceOrder, update: OrderUpdate, sequence: int, at_ms: int) -> Row:
+    """Return the members that journal entry ``sequence`` changed in an order's row. order: with its terms by then."""
     triggered: Row = {"triggered": True} if update.triggered else {}
-    return triggered | {
+    amended: Row = {"price": order.price, "quantity": order.quantity} if update.amended else {}
+    changed: Row = {
         "status": update.status.value,
         "filled": update.filled,
         "notional": update.sums.notional,
@@ -53,6 +54,7 @@ def changed_by(update: OrderUpdate, sequence: int, at_ms: int) -> Row:
         "sequence": sequence,
         "updated_at_ms": at_ms,
     }
+    return changed | triggered | amended
 
 
 @reads_row

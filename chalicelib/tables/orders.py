@@ -66,8 +66,23 @@ class Orders:
         order_not_exists = "attribute_not_exists(#order_id)"
         return Put(OPEN_TABLE, admitted_row(owner, book_id, order), order_not_exists)
 
+    def still_has_terms(self, owner: str, order: OrderRow) -> Write:
+        """Return a write that changes nothing, refused unless the order is open with the price and quantity as read."""
+        terms = {"price": order.price, "quantity": order.quantity}
+        return Update(
+            OPEN_TABLE,
+            {"owner": owner, "order_id": order.order_id},
+            "SET " + ", ".join(f"#{name} = :{name}" for name in terms),
+            " AND ".join(f"#{name} = :{name}" for name in terms),
+            {f":{name}": value for name, value in terms.items()},
+        )
+
     def open_rows(self) -> Iterator[Row]:
-        """Yield every open order's row as stored: scans the table of open orders."""
+        """Yield every open order's row as stored. As ``open_table_rows`` otherwise."""
+        return (row for row in self.open_table_rows() if is_order_id(_order_id(row)))
+
+    def open_table_rows(self) -> Iterator[Row]:
+        """Yield every row of an open order or of an amendment under way, as stored: scans their table."""
         return self._database.scan(OPEN_TABLE)
 
     def rows(self) -> Iterator[Row]:
@@ -204,7 +219,7 @@ def _projection(owner: str, book_id: str, order: PlaceOrder, update: OrderUpdate
     if not update.status.is_live:
         not_closed_yet = "attribute_not_exists(#order_id)"
         return Put(TABLE, decided_row(owner, book_id, order, update, sequence, at_ms), not_closed_yet)
-    changes = changed_by(update, sequence, at_ms)
+    changes = changed_by(order, update, sequence, at_ms)
     order_is_open = "attribute_exists(#order_id)"
     entry_not_shown = "(attribute_not_exists(#sequence) OR #sequence < :sequence)"
     return Update(

@@ -19,11 +19,12 @@ from chalicelib.domain.books.snapshot import BookState
 from chalicelib.domain.books.vocabulary import PlaceOrder
 from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.owners import book_key, customer_key, owner_key
-from chalicelib.services.books.projection import cancel_alls, fills_of
+from chalicelib.services.books.projection import amendments_in, fills_of, progress_in
 from chalicelib.tables.accounts import Accounts, LedgerBroken, _balance_key, _enough
+from chalicelib.tables.amendments import Amendments
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.fills import packed, row_of
-from chalicelib.tables.inbox import CancelAllProgress, Inbox
+from chalicelib.tables.inbox import Inbox, Progress
 from chalicelib.tables.orders import OPEN_TABLE, Orders, _projection
 from chalicelib.tables.rows import Row
 from chalicelib.tables.writes import ConditionFailed, Delete, Update
@@ -45,7 +46,8 @@ class Effects:
     fills: list[Fill]
     updates: list[tuple[str, PlaceOrder, OrderUpdate]]
     refused: list[tuple[str, str]]
-    cancel_alls: dict[str, CancelAllProgress]
+    progress: dict[str, Progress]
+    amendments: list[tuple[tuple[str, str], str]]
 
 
 class Folded:
@@ -75,7 +77,8 @@ class Folded:
             fills_of(config, entry, events),
             [(customer_key(config.instance, o.customer), o, to) for o, to in order_updates(events, self._state.traded)],
             [(customer_key(config.instance, e.customer), e.order_id) for e in events if isinstance(e, CancelRefused)],
-            cancel_alls(events, entry.sequence),
+            progress_in(events, entry.sequence),
+            amendments_in(config.instance, events),
         )
         self._state.advance(entry, events)
         return effects
@@ -150,7 +153,8 @@ class ShareProjector:
             refused = [order for order in effects.refused if of_all or self._has(order[0])]
             orders.note_refused_cancels(refused, effects.sequence)
             if of_all or self.share == 0:
-                Inbox(self.database).note_progress(self.folded.book, effects.cancel_alls)
+                Inbox(self.database).note_progress(self.folded.book, effects.progress)
+                Amendments(self.database).end((*key, name) for key, name in effects.amendments)
 
     def reach(self, name: str, run: Sequence[Effects]) -> None:
         """Move a watermark to the end of the run, never down."""

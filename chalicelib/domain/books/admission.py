@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 from chalicelib.domain.books.config import BookConfig, SettlementMode
+from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.books.vocabulary import SLICES_MAX, BookStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side, worth
 
@@ -70,6 +71,7 @@ class RefusalCode(StrEnum):
     TOKEN_NOT_REGISTERED = "TOKEN_NOT_REGISTERED"
     INVALID_CONFIG = "INVALID_CONFIG"
     ORDER_BOOK_EXISTS = "ORDER_BOOK_EXISTS"
+    CUSTOMER_FROZEN = "CUSTOMER_FROZEN"
 
 
 class Bound(Enum):
@@ -84,6 +86,7 @@ class Bound(Enum):
     WORTH_MIN = "quote base units"
     SLICES_MAX = "slices of an iceberg order"
     SLICE_WORTH_MIN = "quote base units that a slice is worth"
+    FILLED = "the quantity is above what is filled, base units"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,9 @@ class Refusal:
     member: str | None = None
 
 
+INACTIVE = Refusal(RefusalCode.ORDER_BOOK_INACTIVE, "Order book is paused, halted or closed")
+
+
 def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None:
     """Return the first fault of the order against its book, in the documented order; None when there is none.
 
@@ -112,7 +118,7 @@ def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None
     if config.settlement_mode is not SettlementMode.OFF_CHAIN:
         return Refusal(RefusalCode.WRONG_SETTLEMENT_MODE, "Order book uses on-chain settlement")
     if config.shown_status is not BookStatus.ACTIVE:
-        return Refusal(RefusalCode.ORDER_BOOK_INACTIVE, "Order book is paused, halted or closed")
+        return INACTIVE
     if order.price is None and order.needs_price:
         return Refusal(RefusalCode.PRICE_REQUIRED, "Price is required for limit orders")
     for member, price in (("price", order.price), ("stop_price", order.stop_price), ("distance", order.distance)):
@@ -126,6 +132,32 @@ def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None
     if order.value < config.min_order_value:
         return _worth_too_little(config.min_order_value)
     return None
+
+
+def refusal_of_amendment(
+    config: BookConfig, order: OrderRow, price: int | None, quantity: int | None, notional_min: int = 0
+) -> Refusal | None:
+    """Return the first fault of the terms that an open order is to get, in the order of a placement's checks (O8).
+
+    price, quantity: as asked for; None: as it is. notional_min: as in OrderRequest.
+    """
+    if config.shown_status is not BookStatus.ACTIVE:
+        return INACTIVE
+    if price is not None and order.price is None:
+        return Refusal(RefusalCode.INVALID_PRICE, "The order has no price", member="price")
+    refusal = None if price is None else _price_refusal(config, "price", price)
+    if refusal is not None:
+        return refusal
+    terms = OrderRequest(
+        order.customer, order.side, order.order_type, order.time_in_force,
+        order.price if price is None else price, order.quantity if quantity is None else quantity,
+        notional_min=notional_min, step=order.step,
+    )  # fmt: skip
+    refusal = size_refusal_of(config, terms)
+    if refusal is None and terms.quantity <= order.filled:
+        words = "Quantity must be above the {} that is filled"
+        return _beyond(RefusalCode.INVALID_QUANTITY, Bound.FILLED, order.filled, words, "quantity")
+    return refusal
 
 
 def _price_refusal(config: BookConfig, member: str, price: int) -> Refusal | None:

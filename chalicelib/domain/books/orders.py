@@ -120,13 +120,17 @@ NO_TRADES = TradeSums()
 
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
-    """An order after a journal entry. sums: of all its trades up to then. triggered: as in OrderRow."""
+    """An order after a journal entry. sums: of all its trades up to then. triggered: as in OrderRow.
+
+    amended: whether the entry gave it a new price or quantity (O8).
+    """
 
     status: OrderStatus
     filled: int
     reason: CloseReason | None
     sums: TradeSums = NO_TRADES
     triggered: bool = False
+    amended: bool = False
 
 
 def order_updates(events: Iterable[Event], before: Mapping[str, TradeSums]) -> list[tuple[PlaceOrder, OrderUpdate]]:
@@ -146,15 +150,17 @@ def order_updates(events: Iterable[Event], before: Mapping[str, TradeSums]) -> l
         closed: tuple[OrderStatus, CloseReason] | None = None,
         *,
         is_matched: bool = True,
+        is_amended: bool = False,
     ) -> None:
         shown = updates.get(order.order_id)
         sums = before.get(order.order_id, NO_TRADES) if shown is None else shown[1].sums
         filled = order.quantity - remaining
         live = OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.OPEN
         status, reason = closed or (live if remaining else OrderStatus.FILLED, None)
-        was_triggered = shown is not None and shown[1].triggered
+        was_triggered, was_amended = (False, False) if shown is None else (shown[1].triggered, shown[1].amended)
         triggered = was_triggered or (is_matched and order.order_type.is_parked)
-        updates[order.order_id] = order, OrderUpdate(status, filled, reason, sums.plus(notional, fee), triggered)
+        amended, total = was_amended or is_amended, sums.plus(notional, fee)
+        updates[order.order_id] = order, OrderUpdate(status, filled, reason, total, triggered, amended)
 
     for event in events:
         match event:
@@ -170,7 +176,7 @@ def order_updates(events: Iterable[Event], before: Mapping[str, TradeSums]) -> l
             case Closed(order, status, reason, remaining, _, level):
                 show(order, remaining, closed=(status, reason), is_matched=level is not None)
             case Amended():
-                show(event.after, event.remaining, is_matched=event.level is not None)
+                show(event.after, event.remaining, is_matched=event.level is not None, is_amended=True)
             case Sliced() | Parked() | CancelRefused() | AmendRefused():
                 pass
             case CancelAllBegun() | CancelAllEnded() | BookChanged() | Halted() | Resumed():

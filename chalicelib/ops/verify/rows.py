@@ -11,12 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict
 
 from chalicelib.domain.books.fills import Fill
-from chalicelib.domain.books.vocabulary import CancelOrder, OrderStatus, PlaceOrder
+from chalicelib.domain.books.vocabulary import AmendOrder, CancelOrder, OrderStatus, PlaceOrder
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.disagreements import Disagreement, beyond, difference
 from chalicelib.services.books.fold import BookFold, ExpectedRows, RowKey
 from chalicelib.support.clock import iso
 from chalicelib.support.ids import time_of
+from chalicelib.tables.amendments import amendment_of
+from chalicelib.tables.amendments import row_of as row_of_amendment
 from chalicelib.tables.external_ids import is_name, name_row
 from chalicelib.tables.fills import fills_in, row_of
 from chalicelib.tables.inbox import commands_of
@@ -42,6 +44,8 @@ class RowCheck:
         self._named: dict[RowKey, Row] = {}
         self.undecided: list[tuple[str, Row]] = []
         """Rows of undecided orders, with their book; of every book of the instances."""
+        self.amendments: list[tuple[str, AmendOrder]] = []
+        """Amendments under way, with their book; of every book of the instances."""
         self.may_be_cancelled: dict[tuple[str, str], str] = {}
         """Owners of the open orders of the compared books that may have a cancel, by book and order id."""
 
@@ -58,6 +62,21 @@ class RowCheck:
         if _book_of(row) in self._compared and "cancel_refused" not in row:
             self.may_be_cancelled[_book_of(row), row["order_id"]] = row["owner"]
         self._order(row, is_open=True)
+
+    def amendment(self, row: Row) -> None:
+        """Keep an amendment under way, which must be undecided. Raises UnreadableRow."""
+        command, book = amendment_of(row), _book_of(row)
+        where = f"amendment {command.command_id} of order {command.order_id} of {row['owner']}"
+        fold = self._folds.get(book)
+        if fold is None:
+            self._note(0, Disagreement(f"{where}, book_id", "a book that there is", book))
+        elif command.command_id not in fold.progress:
+            self.amendments.append((book, command))
+            stored = row_of_amendment(row["owner"], row["book_id"], command)
+            self._note(0, difference(where, stored, row, fold.head))
+        else:
+            decided, _ = fold.progress[command.command_id]
+            self._note(decided.ended or 0, Disagreement(where, "no row: the journal has its outcome", "a row"))
 
     def _order(self, row: Row, *, is_open: bool) -> None:
         owner, order_id, shown = row["owner"], row["order_id"], row.get("sequence")
@@ -100,12 +119,14 @@ class RowCheck:
             self._note(0, difference(where, should, row, self._folds[book].head))
 
     def overdue(self, now_ms: int, cancels: Iterable[Row]) -> Disagreement | None:
-        """Return an order of the compared books that waits, itself or for its cancel, for over a day (T64).
+        """Return an order of the compared books that waits, itself or for its amendment or cancel, over a day (T64).
 
         cancels: the rows of the inbox of those of ``may_be_cancelled``. Raises MalformedCommand.
         """
         orders = [(row["order_id"], row["owner"]) for book, row in self.undecided if book in self._compared]
         waiting = [(order_id, owner, order_id) for order_id, owner in orders]
+        amendments = [command for book, command in self.amendments if book in self._compared]
+        waiting += [(command.order_id, command.customer, command.command_id) for command in amendments]
         for row in cancels:
             for cancel in commands_of(row):
                 if isinstance(cancel, CancelOrder):

@@ -24,10 +24,11 @@ from chalicelib.domain.books.candles import Period
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.journal import JournalEntry
 from chalicelib.domain.books.snapshot import BrokenSnapshot
-from chalicelib.domain.books.vocabulary import PlaceOrder
+from chalicelib.domain.books.vocabulary import AmendOrder, PlaceOrder
 from chalicelib.domain.feed.logs import ESCROW_AREAS, SIGNED_AREA
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.holds import hold_at_admission
+from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.ops.verify.escrow import EscrowCheck
 from chalicelib.ops.verify.money import Holds, Ledger, instance_of, ledger_disagreements
 from chalicelib.ops.verify.naming import decimals_disagreements, name_disagreements
@@ -42,6 +43,7 @@ from chalicelib.services.books.loading import UnknownBook
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.account_rows import MalformedRow
 from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.amendments import is_amendment
 from chalicelib.tables.books import PARKED, Books
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.dynamodb import Database
@@ -191,16 +193,16 @@ class Verifier:
             with readable(f"{key} depth view, candles and snapshot"):
                 _demand(view_disagreements(fold, views))
             with readable(f"{key} inbox"):
-                _demand(self._cancel_all_disagreements(fold))
+                _demand(self._progress_disagreements(fold))
         return snapshot_sequence
 
-    def _cancel_all_disagreements(self, fold: BookFold) -> Iterator[Disagreement]:
-        """Yield progress of cancel-alls in the inbox that the journal does not confirm; expired rows are skipped."""
-        expected = fold.young_cancel_alls()
+    def _progress_disagreements(self, fold: BookFold) -> Iterator[Disagreement]:
+        """Yield progress of commands in the inbox that the journal does not confirm; expired rows are skipped."""
+        expected = fold.young_progress()
         noted = self._inbox.progress((fold.key, command_id) for command_id in expected)
         for command_id, reached in expected.items():
             if command_id in noted and noted[command_id] != reached:
-                where = f"{fold.key} inbox, cancel-all {command_id}"
+                where = f"{fold.key} inbox, command {command_id}"
                 yield Disagreement(where, str(reached.attributes), str(noted[command_id].attributes))
 
     def _compare_names(self, reading: _Reading) -> None:
@@ -229,10 +231,10 @@ class Verifier:
 
     def _compare_rows(self, reading: _Reading, check: RowCheck) -> Holds:
         """Compare all rows. Return the amounts that accounts hold for resting and undecided orders."""
-        for row in self._rows("open orders", self._orders.open_rows()):
+        for row in self._rows("open orders", self._orders.open_table_rows()):
             if reading.covers(row["owner"]):
                 with readable(f"row {row['order_id']} of {row['owner']}"):
-                    check.open_order(row)
+                    (check.amendment if is_amendment(row["order_id"]) else check.open_order)(row)
         for row in self._rows("orders", self._orders.rows()):
             if reading.covers(row["owner"]):
                 with readable(f"row {row['order_id']} of {row['owner']}"):
@@ -250,6 +252,13 @@ class Verifier:
                 placed = self._placed(key, row["order_id"])
                 check.undecided_order(row, placed)
                 self._add_hold(holds, row, placed, reading.folds[key].config)
+        for key, amendment in check.amendments:
+            with readable(f"amendment {amendment.command_id}", MalformedCommand):
+                _demand([self._amendment_disagreement(key, amendment)])
+            if amendment.extra:
+                config = reading.folds[key].config
+                account = customer_key(config.instance, amendment.customer), config.asset_held(amendment.side)
+                holds.add(account, amendment.extra)
         with readable("undecided orders and cancels", MalformedCommand):
             cancels = self._inbox.cancel_rows(check.may_be_cancelled)
             _demand([check.first(), check.overdue(self._clock(), cancels)])
@@ -300,6 +309,13 @@ class Verifier:
             return self._inbox.placed(book, order_id)
         except MalformedCommand:
             return None
+
+    def _amendment_disagreement(self, book: str, amendment: AmendOrder) -> Disagreement | None:
+        """Compare an amendment under way with its command, unless the inbox no longer has it."""
+        queued = self._inbox.amendment(book, amendment.command_id)
+        if queued is None or queued == amendment:
+            return None
+        return Disagreement(f"{book} amendment {amendment.command_id}", str(queued), str(amendment))
 
     def _has_moved(self, reading: _Reading) -> bool:
         """Return whether something has changed since the reading began, or an entry is not projected yet.

@@ -19,7 +19,7 @@ from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.services.books.funding import Known, funded, is_market_buy_by_quantity, sides_to_read, sized
-from chalicelib.services.books.halts import with_halts
+from chalicelib.services.books.halts import config_at
 from chalicelib.services.ledger.posting import Posting, Postings, Refused
 from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.clock import new_id, now_s
@@ -98,10 +98,7 @@ class Admission:
 
         Raises ReceiptExists (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
-        config = self._books.config(book_key(instance, book_id))
-        if config is not None and config.halt_bps:
-            end_of_second_ms = 1000 * self._now_s() + 999  # so that a book that shows ACTIVE takes orders
-            (config,) = with_halts(self._books, [config], end_of_second_ms)
+        config = config_at(self._books, book_key(instance, book_id), self._now_s())
         checked = [refusal_of(config, request) or request for request in requests]
         asked = [one for one in checked if isinstance(one, OrderRequest)]
         if config is None or not asked:

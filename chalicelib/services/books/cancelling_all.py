@@ -103,7 +103,7 @@ class CancellingAll:
     def _progress_of(self, instance: str, commands: Mapping[str, str]) -> dict[str, int]:
         """Wait for cancel-alls (ids by book); return the number of closed orders of each ended one, by book."""
         cancel_alls = [(book_key(instance, book_id), command_id) for book_id, command_id in commands.items()]
-        progress = self._outcomes.of_cancel_alls(cancel_alls, self._wait_s, max(self._wait_s, CANCEL_ALL_WAIT_S))
+        progress = self._outcomes.of_commands(cancel_alls, self._wait_s, max(self._wait_s, CANCEL_ALL_WAIT_S))
         closed = {book: progress[name].closed for book, name in commands.items() if name in progress}
         return {book: count for book, count in closed.items() if count is not None}
 

@@ -21,11 +21,11 @@ from chalicelib.domain.books.snapshot import BookState, decode_state, encode_sta
 from chalicelib.domain.books.vocabulary import OrderStatus, PlaceOrder
 from chalicelib.domain.ledger.owners import customer_key, owner_key
 from chalicelib.services.books.disagreements import Disagreement
-from chalicelib.services.books.projection import cancel_alls, fills_of
+from chalicelib.services.books.projection import amendments_in, fills_of, progress_in
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.candles import is_kept
 from chalicelib.tables.fills import key_of, packed
-from chalicelib.tables.inbox import COMMAND_LIFE_S, CancelAllProgress
+from chalicelib.tables.inbox import COMMAND_LIFE_S, Progress
 from chalicelib.tables.order_rows import decided_row
 from chalicelib.tables.rows import Row
 
@@ -91,8 +91,10 @@ class BookFold:
         self.events = 0
         self.decided: set[str] = set()
         """Ids of all accepted orders."""
-        self.cancel_alls: dict[str, tuple[CancelAllProgress, int]] = {}
-        """Progress of each decided cancel-all by id, with the time of its last entry in ms."""
+        self.progress: dict[str, tuple[Progress, int]] = {}
+        """Progress of each decided cancel-all and amendment by id, with the time of its last entry in ms."""
+        self.amended: set[RowKey] = set()
+        """Keys of the orders with a decided amendment."""
         self.settled: dict[Account, int] = {}
         """Net change of each account, available and held together."""
         self.marks: dict[Account, int] = {}
@@ -133,12 +135,13 @@ class BookFold:
                     where = f"{self.key} entry {entry.sequence}, order {event.order.order_id}"
                     return Disagreement(where, "one acceptance in the journal", "a second one")
                 self.decided.add(event.order.order_id)
-        for command_id, reached in cancel_alls(events, entry.sequence).items():
-            before, _ = self.cancel_alls.get(command_id, (CancelAllProgress(), 0))
+        for command_id, reached in progress_in(events, entry.sequence).items():
+            before, _ = self.progress.get(command_id, (Progress(), 0))
             if (before.decided is not None and reached.decided is not None) or before.ended is not None:
-                where = f"{self.key} entry {entry.sequence}, cancel-all {command_id}"
+                where = f"{self.key} entry {entry.sequence}, command {command_id}"
                 return Disagreement(where, "one turn in the journal", "a second one")
-            self.cancel_alls[command_id] = before.joined(reached), entry.at_ms
+            self.progress[command_id] = before.joined(reached), entry.at_ms
+        self.amended.update(key for key, _ in amendments_in(self.config.instance, events))
         untimely = _untimely(f"{self.key} entry {entry.sequence}", entry.at_ms, events)
         if untimely is not None:
             return untimely
@@ -153,10 +156,10 @@ class BookFold:
             self.at_snapshot = decode_state(self.key, self.config.first_rules, encode_state(self.key, self.state))
         return None
 
-    def young_cancel_alls(self) -> dict[str, CancelAllProgress]:
-        """Return the progress of cancel-alls whose commands may still be in the inbox, by id."""
+    def young_progress(self) -> dict[str, Progress]:
+        """Return the progress of commands that may still be in the inbox, by id."""
         since_ms = self.state.head.at_ms - 1000 * COMMAND_LIFE_S
-        return {command_id: reached for command_id, (reached, at_ms) in self.cancel_alls.items() if at_ms >= since_ms}
+        return {command_id: reached for command_id, (reached, at_ms) in self.progress.items() if at_ms >= since_ms}
 
     def fault_at_rest(self) -> Disagreement | None:
         """Return the fault of the book after its last entry, if any: crossed prices, or a wrong hold."""

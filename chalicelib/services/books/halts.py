@@ -10,6 +10,17 @@ from chalicelib.domain.ledger.owners import book_key
 from chalicelib.tables.books import Books
 
 
+def config_at(books: Books, book: str, now_s: int) -> BookConfig | None:
+    """Return a book as admission sees it in this second (Unix seconds): marked, if its circuit breaker has halted it.
+
+    A halt that ends within the second is over, so that a book that shows ACTIVE takes orders.
+    """
+    config = books.config(book)
+    if config is not None and config.halt_bps:
+        (config,) = with_halts(books, [config], 1000 * now_s + 999)
+    return config
+
+
 def with_halts(books: Books, configs: Iterable[BookConfig], now_ms: int) -> list[BookConfig]:
     """Return the configurations, those of books that are halted now marked so.
 

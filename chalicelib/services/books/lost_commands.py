@@ -1,13 +1,14 @@
-"""Lost commands: orders and cancels that the stream does not deliver any more (T63).
+"""Lost commands: orders, amendments and cancels that the stream does not deliver any more (T63).
 
 The stream gives up a batch after twelve hours; the inbox drops a command after seven days. An order undecided by then
-would stay OPEN with its hold for ever. Its row has everything that its command had, and its cancel is found in the
-inbox, behind it::
+would stay OPEN with its hold for ever, and an amendment's funds set aside. The row of either has everything that its
+command had. A cancel is found in the inbox, behind its order::
 
-    open row without a sequence    --> PlaceOrder, as admitted   (unless a projected entry has it: the row is behind)
+    open row without a sequence     --> PlaceOrder, as admitted   (unless a projected entry has it: the row is behind)
+    row of an amendment under way   --> AmendOrder, as admitted   (likewise)
     inbox row under <its id>/cancel --> CancelOrder, as queued
 
-Both are given to the matcher as in a redrive: commands decided by then are dropped.
+All are given to the matcher as in a redrive: commands decided by then are dropped.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from zlib import crc32
 
-from chalicelib.domain.books.vocabulary import CancelOrder, PlaceOrder
+from chalicelib.domain.books.vocabulary import AmendOrder, CancelOrder, PlaceOrder
 from chalicelib.domain.ledger.owners import book_key, customer_key, split_book_key
 from chalicelib.services.books.deduplication import Delivery
 from chalicelib.services.books.matcher import Matcher
@@ -27,12 +28,13 @@ from chalicelib.services.books.stream import deliveries_of
 from chalicelib.support.ids import time_of
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
+from chalicelib.tables.amendments import Amendments, amendment_of, is_amendment
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database, batched
 from chalicelib.tables.inbox import Inbox, arrival_of, key_of
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.order_rows import placed_of
-from chalicelib.tables.orders import Orders
+from chalicelib.tables.orders import Orders, is_order_id
 from chalicelib.tables.rows import Row
 
 SWEEP_EVERY_MS = 3_600_000
@@ -45,21 +47,25 @@ CLOCKS_DIFFER_MS = 3_600_000
 JOURNAL_ENTRIES_MAX = 20_000
 """Entries read back to make sure that the journal has no entry of an order; longer searches are left to ``redrive``."""
 
-LostCommand = PlaceOrder | CancelOrder
+LostCommand = PlaceOrder | CancelOrder | AmendOrder
 
 
 def waiting(rows: Iterable[Row], admitted_before_ms: int | None = None) -> dict[str, list[LostCommand]]:
-    """Return the undecided orders of these rows by book, in order of arrival. admitted_before_ms: only older ones."""
+    """Return the undecided orders and amendments of these rows of the open orders' table by book, in order of arrival.
+
+    admitted_before_ms: only older ones.
+    """
     found: dict[str, list[LostCommand]] = defaultdict(list)
     for row in rows:
         if row.get("sequence") is not None:
             continue
         try:
-            if admitted_before_ms is None or time_of(row["order_id"]) < admitted_before_ms:
-                found[_book_of(row)].append(placed_of(row))
+            command = amendment_of(row) if is_amendment(row["order_id"]) else placed_of(row)
+            if admitted_before_ms is None or time_of(command.command_id) < admitted_before_ms:
+                found[_book_of(row)].append(command)
         except (KeyError, ValueError, TypeError):
             logger.exception("an order's row does not tell what was asked", owner=row["owner"], order=row["order_id"])
-    return {book: sorted(orders, key=_arrival) for book, orders in found.items()}
+    return {book: sorted(commands, key=_arrival) for book, commands in found.items()}
 
 
 def _book_of(row: Row) -> str:
@@ -73,44 +79,45 @@ def _arrival(command: LostCommand) -> str:
 def without_behind(
     database: Database, book: str, commands: Sequence[LostCommand], entries_max: int | None
 ) -> list[LostCommand]:
-    """Return the commands without orders whose rows are behind the journal: those need a rebuild.
+    """Return the commands without those whose rows are behind the journal: these need a rebuild.
 
-    Rows read before the journal prove nothing: the stream may have brought an order's command since. So the depth view
-    and the rows are read again, in this order, after the journal. An order is behind if a projected entry has it and
-    its row still shows none. Others may be decided too; the matcher finds that out.
+    Rows read before the journal prove nothing: the stream may have brought a command since. So the depth view and the
+    rows are read again, in this order, after the journal. An order is behind if a projected entry has it and its row
+    still shows none, an amendment if one has it and it is still under way. Others may be decided too; the matcher finds
+    that out.
 
-    entries_max: bound of the entries read back (None: no bound); if it does not suffice, no order is returned.
+    entries_max: bound of the entries read back (None: no bound); if it does not suffice, cancels alone are returned.
     """
-    owners = {order.order_id: _owner_of(book, order) for order in commands if isinstance(order, PlaceOrder)}
-    if not owners:
+    by_rows = {command.command_id: command for command in commands if not isinstance(command, CancelOrder)}
+    if not by_rows:
         return list(commands)
-    first_entries, since_ms = dict[str, int](), min(map(time_of, owners)) - CLOCKS_DIFFER_MS
+    first_entries, since_ms = dict[str, int](), min(map(time_of, by_rows)) - CLOCKS_DIFFER_MS
     for read, entry in enumerate(Journal(database).newest_first(book)):
         if entry.at_ms < since_ms:
             break
         if entries_max is not None and read >= entries_max:
             logger.error("orders wait, and the journal is too long to look: redrive the book", book=book)
-            return [command for command in commands if command.order_id not in owners]
+            return [command for command in commands if command.command_id not in by_rows]
         text = json.dumps(entry.events)
-        first_entries |= {order_id: entry.sequence for order_id in owners if order_id in text}
-    behind = _behind(database, book, owners, first_entries) if first_entries else set()
+        first_entries |= {name: entry.sequence for name in by_rows if name in text}
+    named = [by_rows[name] for name in first_entries]
+    behind = _behind(database, book, named, first_entries) if named else set()
     if behind:
         logger.error("rows are behind the journal, rebuild the book", book=book, orders=len(behind), order=min(behind))
-    return [command for command in commands if command.order_id not in behind]
+    return [command for command in commands if command.command_id not in behind]
 
 
 def _behind(
-    database: Database, book: str, owners: Mapping[str, str], first_entries: Mapping[str, int]
+    database: Database, book: str, named: Sequence[PlaceOrder | AmendOrder], first_entries: Mapping[str, int]
 ) -> AbstractSet[str]:
-    """Return the orders that a projected entry has and whose rows show none."""
+    """Return the ids of these commands that a projected entry has and whose rows do not show it."""
     projected = Books(database).depth(book).sequence
-    rows = Orders(database).get_many((owners[order_id], order_id) for order_id in first_entries)
+    keys = {one.command_id: (customer_key(split_book_key(book)[0], one.customer), one.order_id) for one in named}
+    rows = Orders(database).get_many(keys[one.command_id] for one in named if isinstance(one, PlaceOrder))
     shown = {order_id for order_id, row in rows.items() if row.sequence is not None}
-    return {order_id for order_id, sequence in first_entries.items() if sequence <= projected} - shown
-
-
-def _owner_of(book: str, order: PlaceOrder) -> str:
-    return customer_key(split_book_key(book)[0], order.customer)
+    amendments = {one.command_id for one in named if isinstance(one, AmendOrder)}
+    shown |= amendments - Amendments(database).ids_under_way(keys[name] for name in amendments)
+    return {name for name, sequence in first_entries.items() if sequence <= projected} - shown
 
 
 class LostCommands:
@@ -139,7 +146,7 @@ class LostCommands:
             hour = now_ms // SWEEP_EVERY_MS
             self._due_at_ms = (hour + 1) * SWEEP_EVERY_MS  # of the clock, so that no hour is left out
             self._share = hour % SHARES
-            self._pages = batched(self._orders.open_rows(), ROWS_AT_A_TIME)
+            self._pages = batched(self._orders.open_table_rows(), ROWS_AT_A_TIME)
         pages, self._pages = self._pages, None
         page = next(pages, None)
         if page is None:
@@ -153,7 +160,8 @@ class LostCommands:
 
     def _cancels(self, page: Sequence[Row], queued_before_ms: int) -> Iterator[tuple[str, CancelOrder]]:
         """Yield the old cancels of this sweep's share of the page's open orders, each with its book."""
-        orders = [(_book_of(row), str(row["order_id"])) for row in page if "cancel_refused" not in row]
+        names = [(_book_of(row), str(row["order_id"])) for row in page if "cancel_refused" not in row]
+        orders = [(book, name) for book, name in names if is_order_id(name)]
         old = [one for one in orders if time_of(one[1]) < queued_before_ms]
         share = [one for one in old if crc32(one[1].encode()) % SHARES == self._share]
         for row in self._inbox.cancel_rows(share):
@@ -184,6 +192,6 @@ class LostCommands:
 
 
 def lost_by_book(database: Database, instance: str | None = None) -> Mapping[str, list[LostCommand]]:
-    """Return the undecided commands of an instance's open orders (None: of all), by book. Reads every open order."""
-    rows = Orders(database).open_rows()
+    """Return the undecided commands of an instance's rows (None: of all), by book. Reads every open order."""
+    rows = Orders(database).open_table_rows()
     return waiting(row for row in rows if instance in (None, row["owner"].partition("/")[0]))

@@ -2,7 +2,8 @@
 
 All of it follows from the entry's events, so a second matcher, or the same one after a crash, writes the same rows.
 Each write is idempotent by the entry's sequence. Money moves and fills are written first, at the same time. Order rows
-come after both, so an order that shows FILLED has moved its money.
+come after both, so an order that shows FILLED has moved its money. An amendment's row goes last, so the order may be
+amended again once it shows this outcome (O8).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.events import (
+    Amended,
+    AmendRefused,
     CancelAllBegun,
     CancelAllEnded,
     CancelRefused,
@@ -24,10 +27,11 @@ from chalicelib.domain.books.orders import TradeSums, order_updates
 from chalicelib.domain.books.settlement import settle
 from chalicelib.domain.ledger.owners import customer_key, owner_key
 from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.amendments import Amendments
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.expiries import Expiries, halt_end
 from chalicelib.tables.fills import Fills
-from chalicelib.tables.inbox import CancelAllProgress, Inbox
+from chalicelib.tables.inbox import Inbox, Progress
 from chalicelib.tables.orders import Orders
 
 
@@ -37,6 +41,7 @@ class Projector:
         self._fills = Fills(database)
         self._accounts = Accounts(database)
         self._inbox = Inbox(database)
+        self._amendments = Amendments(database)
         self._expiries = Expiries(database)
 
     def project(
@@ -58,21 +63,40 @@ class Projector:
         self._accounts.settle(entry.book, sequence, changes, at_ms, beside=fills)
         self._orders.project(config.book_id, updates, sequence, at_ms)
         self._orders.note_refused_cancels(not_cancelled, sequence)
-        self._inbox.note_progress(entry.book, cancel_alls(events, sequence))
+        if reached := progress_in(events, sequence):
+            self._inbox.note_progress(entry.book, reached)
+            self._amendments.end((*key, command_id) for key, command_id in amendments_in(instance, events))
         if halts := [event for event in events if isinstance(event, Halted)]:
             self._expiries.schedule_all(halt_end(entry.book, halt.until_ms) for halt in halts)
 
 
-def cancel_alls(events: Iterable[Event], sequence: int) -> dict[str, CancelAllProgress]:
-    """Return the progress of cancel-alls by this entry's events, by id."""
-    reached: dict[str, CancelAllProgress] = {}
+def progress_in(events: Iterable[Event], sequence: int) -> dict[str, Progress]:
+    """Return the progress of cancel-alls and amendments by this entry's events, by id."""
+    reached: dict[str, Progress] = {}
     for event in events:
-        if isinstance(event, CancelAllBegun):
-            reached[event.command_id] = CancelAllProgress(decided=sequence)
-        elif isinstance(event, CancelAllEnded):
-            before = reached.get(event.command_id, CancelAllProgress())
-            reached[event.command_id] = before.joined(CancelAllProgress(ended=sequence, closed=event.closed))
+        match event:
+            case CancelAllBegun():
+                reached[event.command_id] = Progress(decided=sequence)
+            case CancelAllEnded():
+                before = reached.get(event.command_id, Progress())
+                reached[event.command_id] = before.joined(Progress(ended=sequence, closed=event.closed))
+            case Amended():
+                reached[event.command_id] = Progress(ended=sequence)
+            case AmendRefused():
+                reached[event.command_id] = Progress(ended=sequence, refusal=event.reason)
     return reached
+
+
+def amendments_in(instance: str, events: Iterable[Event]) -> list[tuple[tuple[str, str], str]]:
+    """Return the amendments that these events decide: the key of each one's order (owner, id), and its own id."""
+    decided = []
+    for event in events:
+        match event:
+            case Amended(command_id, order):
+                decided.append(((customer_key(instance, order.customer), order.order_id), command_id))
+            case AmendRefused(command_id, order_id, customer):
+                decided.append(((customer_key(instance, customer), order_id), command_id))
+    return decided
 
 
 def fills_of(config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -> list[Fill]:

@@ -1,10 +1,10 @@
 """Rebuilding: restore a book's rows from its journal, after a table was damaged or restored to an earlier moment.
 
-The journal has every accepted order, every trade and each change of the book's terms; the inbox has the orders that
-wait for their turn. From both follow the order rows, the external ids, fills, candles, expiry rows, the
-progress of cancel-alls in the inbox, the terms in the configuration, and the depth view. Accounts do not follow:
-credits, debits, holds and movements of the other desks are in no journal. Entries after the depth view's are settled
-again; an account's mark lets each entry through once.
+The journal has every accepted order, every trade and each change of the book's terms; the inbox has the orders and
+amendments that wait for their turn. From both follow the order rows, the amendments under way, the external ids, fills,
+candles, expiry rows, the progress of commands in the inbox, the terms in the configuration, and the depth view.
+Accounts do not follow: credits, debits, holds and movements of the other desks are in no journal. Entries after the
+depth view's are settled again; an account's mark lets each entry through once.
 
 All rows are compared first, then written, each on condition that it is unchanged. A book at work meanwhile keeps its
 newer rows; ``BookAtWork`` says that the rebuild must be repeated. Memory: as for ``verify``.
@@ -20,12 +20,14 @@ from chalicelib.domain.books.candles import Period
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.journal import BrokenJournal
 from chalicelib.domain.books.snapshot import BookState
-from chalicelib.domain.books.vocabulary import CancelAll, PlaceOrder
+from chalicelib.domain.books.vocabulary import AmendOrder, CancelAll, PlaceOrder
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.services.books.fold import BookFold, ExpectedRows, RowKey
 from chalicelib.services.books.loading import LoadedBook, Loading, UnknownBook
 from chalicelib.services.books.stream import deliveries_of
 from chalicelib.support.consistency import Inconsistent
+from chalicelib.tables.amendments import Amendments
+from chalicelib.tables.amendments import row_of as amendment_row
 from chalicelib.tables.books import Books, MalformedView
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.candles import row_of as candle_row
@@ -33,7 +35,7 @@ from chalicelib.tables.dynamodb import Database, batched
 from chalicelib.tables.expiries import Expiries, Expiry, halt_end
 from chalicelib.tables.external_ids import name_row
 from chalicelib.tables.fills import Fills, is_row_of, row_of
-from chalicelib.tables.inbox import CancelAllProgress, Inbox, progress_of
+from chalicelib.tables.inbox import Inbox, Progress, progress_of
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.order_rows import admitted_row
 from chalicelib.tables.orders import OPEN_TABLE, TABLE, Orders
@@ -56,14 +58,15 @@ class RowsAhead(Exception):
 class Rebuilt:
     """Counts of rows that disagreed with the journal and were rewritten.
 
-    entry: the journal's last one. orders: rows of orders and of external ids. cancel_alls: commands in the inbox whose
-    progress was behind. candles: finished ones. expiries: rows that schedule expiry checks, always written again.
+    entry: the journal's last one. orders: rows of orders, of external ids and of amendments under way. commands: those
+    in the inbox whose progress was behind. candles: finished ones. expiries: rows that schedule expiry checks, always
+    written again.
     """
 
     entry: int
     orders: int
     fills: int
-    cancel_alls: int
+    commands: int
     expiries: int
     has_other_terms: bool
     candles: int = 0
@@ -81,6 +84,7 @@ class _Differences:
 
 class Rebuilding:
     def __init__(self, database: Database) -> None:
+        self._amendments = Amendments(database)
         self._books = Books(database)
         self._candles = Candles(database)
         self._database = database
@@ -105,6 +109,7 @@ class Rebuilding:
         waiting = self._waiting(fold)
         expected = _order_rows(rows, waiting, fold)
         differences = self._differences(rows, expected, fold)
+        differences.orders += self._amendment_differences(waiting, fold)
         has_other_terms = self._bring_to_terms(fold)
         self._write_orders(differences.orders)
         self._fills.put_rows(differences.fills)
@@ -155,13 +160,15 @@ class Rebuilding:
 
     def _waiting(self, fold: BookFold) -> _Waiting:
         """Return the waiting commands of the inbox. Malformed ones are skipped, as in matching."""
-        waiting = _Waiting([], {})
+        waiting = _Waiting([], [], {})
         for row in self._inbox.rows(fold.key):
             for command in (delivery.command for delivery in deliveries_of(row, None)):
                 if isinstance(command, PlaceOrder) and command.order_id not in fold.decided:
                     waiting.orders.append(command)
-                elif isinstance(command, CancelAll) and command.command_id in fold.cancel_alls:
-                    reached, _ = fold.cancel_alls[command.command_id]
+                elif isinstance(command, AmendOrder) and command.command_id not in fold.progress:
+                    waiting.amendments.append(command)
+                elif isinstance(command, AmendOrder | CancelAll) and command.command_id in fold.progress:
+                    reached, _ = fold.progress[command.command_id]
                     if reached != progress_of(row):
                         waiting.unnoted[command.command_id] = reached
         return waiting
@@ -183,6 +190,21 @@ class Rebuilding:
             found.fills += [row_of(row.fills) for key, row in fills if not is_row_of(row.fills, there.get(key))]
             found.earlier_fills += self._fills.in_earlier_form(fill for _, row in fills for fill in row.fills)
         return found
+
+    def _amendment_differences(self, waiting: _Waiting, fold: BookFold) -> Iterator[tuple[str, Row | None, Row | None]]:
+        """Yield rows of amendments under way that differ from the expected ones; those of newer amendments stay."""
+        instance, book_id = fold.config.instance, fold.config.book_id
+        expected: dict[RowKey, Row | None] = dict.fromkeys(fold.amended)
+        for command in waiting.amendments:
+            owner = customer_key(instance, command.customer)
+            expected[owner, command.order_id] = amendment_row(owner, book_id, command)
+        known = fold.progress.keys() | {command.command_id for command in waiting.amendments}
+        for chunk in batched(expected.items(), CHUNK_ROWS):
+            stored = self._amendments.stored(key for key, _ in chunk)
+            for key, should in chunk:
+                stands = stored.get(key)
+                if stands != should and (stands is None or stands.get("id") in known):
+                    yield OPEN_TABLE, stands, should
 
     def _bring_to_terms(self, fold: BookFold) -> bool:
         """Bring the configuration up to the journal's terms; return whether it was behind."""
@@ -249,13 +271,14 @@ class Rebuilding:
 
 @dataclass(slots=True)
 class _Waiting:
-    """What waits in the inbox: orders.
+    """What waits in the inbox: orders and amendments.
 
-    unnoted: progress of cancel-alls, by id, whose rows are behind the journal.
+    unnoted: progress of commands, by id, whose rows are behind the journal.
     """
 
     orders: list[PlaceOrder]
-    unnoted: dict[str, CancelAllProgress]
+    amendments: list[AmendOrder]
+    unnoted: dict[str, Progress]
 
 
 def _order_rows(rows: ExpectedRows, waiting: _Waiting, fold: BookFold) -> dict[RowKey, tuple[str, Row]]:

@@ -1,4 +1,4 @@
-"""Polling: wait, for a bounded time, until the tables show the outcome of an order or of a cancel-all."""
+"""Polling: wait, for a bounded time, until the tables show the outcome of an order, a cancel-all or an amendment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chalicelib.domain.books.orders import OrderRow
 from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.polling import POLL_S_MAX, SPARE_S, polls
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.inbox import CancelAllProgress, Inbox
+from chalicelib.tables.inbox import Inbox, Progress
 
 CANCEL_WAIT_S = 5.0
 """How long a request waits for the result of its cancel (T29)."""
@@ -55,18 +55,18 @@ class OutcomeWaiter:
                 break
         return found
 
-    def of_cancel_alls(
-        self, cancel_alls: Collection[tuple[str, str]], turn_wait_s: float, wait_s: float
-    ) -> dict[str, CancelAllProgress]:
-        """Return the progress of these cancel-alls (book, id) by id, once all have ended or the wait is over.
+    def of_commands(
+        self, commands: Collection[tuple[str, str]], turn_wait_s: float, wait_s: float
+    ) -> dict[str, Progress]:
+        """Return the progress of these commands (book, id) by id, once all have ended or the wait is over.
 
         turn_wait_s: wait for those that have not begun; wait_s: wait in all. Raises Unavailable.
         """
-        progress: dict[str, CancelAllProgress] = {}
+        progress: dict[str, Progress] = {}
         for waited_s in polls(turn_wait_s, wait_s):
-            waiting = [one for one in cancel_alls if not progress.get(one[1], CancelAllProgress()).ended]
+            waiting = [one for one in commands if not progress.get(one[1], Progress()).ended]
             progress |= self._inbox.progress(waiting)
-            later = [one for _, name in waiting if not (one := progress.get(name, CancelAllProgress())).ended]
+            later = [one for _, name in waiting if not (one := progress.get(name, Progress())).ended]
             if not later or (waited_s + SPARE_S >= turn_wait_s and not any(one.decided for one in later)):
                 break
         return progress
