@@ -375,7 +375,7 @@ def amendment_finds_its_order_filled(world: World) -> None:
 
 
 def amendments(world: World) -> None:
-    """Amendments that keep and lose time priority, one that would cross, one of a parked order, one of a paused book."""
+    """Amendments that keep and lose time priority, one that crosses, one of a parked order, one of a paused book."""
     first, second = (world.placed("ann", "SELL", 10, 50) for _ in range(2))
     crossing = world.placed("ben", "BUY", 10, 45)
     parked = stop(world, "cat", "BUY", 10, 55, 60)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.guards.guard import SWEEP, Guard
+from benchmarks.guards.guard import AMENDING, SWEEP, Guard
 
 GUARDS = [
     Guard(
@@ -21,10 +21,59 @@ GUARDS = [
     ),
     Guard(
         "a halted book's orders are refused",
-        "chalicelib/services/books/admission.py",
-        "        if config is not None and config.halt_bps:\n",
-        "        if config is not None and config.halt_bps < 0:\n",
+        "chalicelib/services/books/halts.py",
+        "    if config is not None and config.halt_bps:\n",
+        "    if config is not None and config.halt_bps < 0:\n",
         "tests/apis/book/contract/test_protection.py::test_o12_a_halted_book_refuses_orders_and_takes_cancels",
+    ),
+    Guard(
+        "what an amendment may need is set aside with it",
+        "chalicelib/services/books/amending.py",
+        "changes = {account: Change(-command.extra, command.extra)} if command.extra else {}",
+        "changes: dict[tuple[str, str], Change] = {}",
+        AMENDING,
+    ),
+    Guard(
+        "an order has one amendment under way",
+        "chalicelib/tables/amendments.py",
+        'none_under_way = "attribute_not_exists(#order_id)"',
+        'none_under_way = "attribute_not_exists(#none)"',
+        f"{AMENDING}::test_an_amendment_that_comes_between_reading_and_writing_is_found",
+    ),
+    Guard(
+        "an amendment is of the terms that were read",
+        "chalicelib/tables/orders.py",
+        '            " AND ".join(f"#{name} = :{name}" for name in terms),\n',
+        '            "attribute_exists(#order_id)",\n',
+        f"{AMENDING}::test_terms_that_change_between_reading_and_writing_are_read_again",
+    ),
+    Guard(
+        "what is offered more, or held more, is no frozen customer's",
+        "chalicelib/services/books/amending.py",
+        "if extra and is_frozen():",
+        "if extra < 0:",
+        f"{AMENDING}::test_a_frozen_customer_adds_nothing",
+    ),
+    Guard(
+        "an amendment ends by its own outcome",
+        "chalicelib/tables/amendments.py",
+        'its_own = "#id = :id"',
+        'its_own = "attribute_exists(#id) OR #id = :id"',
+        f"{AMENDING}::test_a_slow_matcher_ends_no_newer_amendment",
+    ),
+    Guard(
+        "a rebuild removes no amendment that it does not know",
+        "chalicelib/services/books/rebuilding.py",
+        '(stands is None or stands.get("id") in known)',
+        "True",
+        f"{AMENDING}::test_a_rebuild_leaves_an_amendment_that_came_meanwhile",
+    ),
+    Guard(
+        "verify counts what is set aside for an amendment",
+        "chalicelib/ops/verify/verifier.py",
+        "            if amendment.extra != 0:\n",
+        "            if amendment.extra < 0:\n",
+        f"{AMENDING}::test_verify_counts_what_is_set_aside_until_the_outcome_is_there",
     ),
     Guard(
         "an order that its book refuses is not admitted",
@@ -59,8 +108,8 @@ GUARDS = [
     Guard(
         "a command at or below the watermark is looked up",
         "chalicelib/services/books/deduplication.py",
-        "if at is None or at <= state.head.watermark:",
-        "if at is None:",
+        "may_be_decided = at is None or at <= state.head.watermark",
+        "may_be_decided = at is None",
         f"{SWEEP}[FOK kill-death after-new]",
     ),
     Guard(

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from benchmarks.guards.guard import SWEEP, Guard
+from benchmarks.guards.guard import AMENDING, SWEEP, Guard
 
 SETTLE = "        self._accounts.settle(entry.book, sequence, changes, at_ms, beside=fills)\n"
 PROJECT = "        self._orders.project(config.book_id, updates, sequence, at_ms)\n"
 
 GUARDS = [
+    Guard(
+        "an amendment that is decided is no longer under way",
+        "chalicelib/services/books/deduplication.py",
+        "return [command.command_id for command in commands if command.command_id not in under_way]",
+        "return []",
+        f"{AMENDING}::test_a_decided_amendment_that_comes_again_is_dropped_by_what_is_under_way",
+    ),
+    Guard(
+        "an order has its turn before its amendment",
+        "chalicelib/services/books/deduplication.py",
+        "if isinstance(command, CancelOrder | AmendOrder) and _is_waiting(",
+        "if isinstance(command, CancelOrder) and _is_waiting(",
+        f"{AMENDING}::test_an_amendment_that_comes_without_its_order_finds_it_by_its_row",
+    ),
+    Guard(
+        "an amendment ends with its outcome",
+        "chalicelib/services/books/projection.py",
+        "            self._amendments.end(",
+        "            list(",
+        f"{SWEEP}[amendments-death after-new]",
+    ),
     Guard(
         "an expiry goes once its order has ended",
         "chalicelib/services/books/expiry.py",
@@ -89,14 +110,14 @@ GUARDS = [
     Guard(
         "an order whose command is gone is decided from its row",
         "chalicelib/services/books/lost_commands.py",
-        "                found[_book_of(row)].append(placed_of(row))\n",
+        "                found[_book_of(row)].append(command)\n",
         "                pass\n",
         "tests/services/books/test_lost_commands.py::test_an_order_whose_command_is_gone_is_decided_from_its_row",
     ),
     Guard(
         "a row that is behind the journal is not decided again",
         "chalicelib/services/books/lost_commands.py",
-        "return [command for command in commands if command.order_id not in behind]",
+        "return [command for command in commands if command.command_id not in behind]",
         "return list(commands)",
         "tests/services/books/test_lost_commands.py::test_a_row_that_is_behind_the_journal_is_not_decided_again",
     ),

@@ -121,8 +121,7 @@ class Inbox:
         )
 
     def progress(self, commands: Iterable[tuple[str, str]]) -> dict[str, Progress]:
-        """Return the progress of these commands (book, id), read consistently, by id; without those whose row has gone.
-        """
+        """Return the progress of these commands (book, id) by id, read consistently; those whose row has gone lack."""
         keys = [{"book": book, "command": arrival_of(command_id)} for book, command_id in commands]
         return {row["id"]: progress_of(row) for row in self._database.get_many(TABLE, keys)}
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.commands import decide, follow_ups
 from chalicelib.domain.books.events import (
     Accepted,
+    Amended,
+    AmendRefused,
     BookChanged,
     CancelAllBegun,
     CancelRefused,
@@ -15,6 +19,7 @@ from chalicelib.domain.books.events import (
 )
 from chalicelib.domain.books.snapshot import BookState
 from chalicelib.domain.books.vocabulary import (
+    AmendOrder,
     BookStatus,
     CancelAll,
     CancelOrder,
@@ -23,14 +28,20 @@ from chalicelib.domain.books.vocabulary import (
     Command,
     ResumeBook,
 )
+from chalicelib.tables.inbox import commands_of
+from chalicelib.tables.rows import Row
 from tests.world import Venue
 
 
-def check_determinism(venue: Venue) -> None:
+def check_determinism(venue: Venue, rows: Iterable[Row] | None = None) -> None:
     """Assert that a new book decides the same events when given the journal's commands in order.
 
     Each command is decided at the time of its entry, after the orders that have expired by then (R24).
+    rows: of the inbox, with every amendment, for the journal does not say what a refused one asked for; None: all rows
+    are there.
     """
+    commands = (command for row in (venue.inbox_rows() if rows is None else rows) for command in commands_of(row))
+    amendments = {command.command_id: command for command in commands if isinstance(command, AmendOrder)}
     state = BookState.empty(venue.config.first_rules, venue.config.first_terms.status)
     timed = [(event, entry.at_ms) for entry in venue.journal.after(venue.book, 0) for event in state.fold(entry)]
     events = [event for event, _ in timed]
@@ -39,7 +50,7 @@ def check_determinism(venue: Venue) -> None:
     while len(decided) < len(events):
         at = len(decided)
         event, at_ms = timed[at]
-        command = _command_of(event)
+        command = _command_of(event) or _amendment_of(events[at:], amendments)
         if command is not None:
             step = next(iter(decide(book, command, at_ms)))
             assert step.command is command, f"R24, O4: {event} while something was to be done before"
@@ -70,6 +81,18 @@ def _command_of(event: Event) -> Command | None:
             return ChangeBook(command_id, terms)
         case Resumed(str(command_id), reference):
             return ResumeBook(command_id, reference)
+    return None
+
+
+def _amendment_of(events: Sequence[Event], amendments: Mapping[str, AmendOrder]) -> AmendOrder | None:
+    """Return the amendment that begins here, with the dust that its new price meets; None if none does (T46, O8)."""
+    for event in events:
+        match event:
+            case Amended(command_id) | AmendRefused(command_id):
+                return amendments[command_id]
+            case Closed(reason=CloseReason.DUST):
+                continue
+        break
     return None
 
 

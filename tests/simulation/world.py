@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ from chalicelib.domain.books.vocabulary import (
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.ops.verify.verifier import Verifier, unwatched
 from chalicelib.services.books.admission import Admission, Admitted
+from chalicelib.services.books.amending import Amending, NewTerms
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.matcher import Matcher
@@ -67,7 +69,7 @@ DELIVERIES_MAX = 400
 DAY_MS = 86_400_000
 LIVES_MS = (1, 100, 1_000, 8_000)
 """Lifetimes of orders that expire."""
-PROTECTED_SHARE, RESUMES_SHARE = 0.5, 0.04
+PROTECTED_SHARE, RESUMES_SHARE, AMENDMENTS_SHARE = 0.5, 0.04, 0.15
 LOT_SIZES, MIN_ORDER_VALUES = (1, 1, 1, 2), (0, 5)
 """Minimum amounts; most books have none, so that dust occurs (T45, T46)."""
 PROTECTIONS = (
@@ -113,6 +115,7 @@ class Summary:
     deaths: int
     expired: int
     halts: int
+    amended: int
     digest: str
 
 
@@ -149,6 +152,7 @@ class Simulation:
         self.now_ms = NOW_MS
         self._ids = 0
         self._protections = Random(f"protection of {seed}")
+        self._amendments = Random(f"amendments of {seed}")
         self._is_protected = self._protections.random() < PROTECTED_SHARE
         self.client = _template.clone()
         quiet = Database(self.client, PREFIX)  # type: ignore[arg-type]
@@ -170,6 +174,7 @@ class Simulation:
                 self.world.credit(customer, asset, FUNDS)
         self.database = stepped_database(self.client, PREFIX, self._in_any_order)
         self.admission = Admission(self.database, self._now_s, self._new_id)
+        self.amending = Amending(self.database, self._now_s, self._new_id)
         self.configuring = Configuring(self.database, self._now_s, self._new_id)
         self.fault_rate = draw.choice([0.0, 0.02, 0.1])
         self.shards = [Shard() for _ in range(draw.choice([1, 1, 2]))]
@@ -200,17 +205,18 @@ class Simulation:
                 self._auditor.check()
                 if self.draw.random() < 0.3:
                     self._pass_days()
-            check_determinism(self.world)
+            check_determinism(self.world, self._commands())
             Verifier(self.world.database, unwatched).verify(self.world.book)
         head = self.world.folded().head
         self._steps_digest.update(head.hash.encode())
         digest = self._steps_digest.hexdigest()
         expired = sum(row.get("status") == "EXPIRED" for row in self.world.database.scan("orders"))
         entries = self.world.journal.after(self.world.book, 0)
-        halts = sum(event["type"] == "halted" for entry in entries for event in entry.events)
+        told = Counter(event["type"] for entry in entries for event in entry.events)
         return Summary(
-            self.seed, self.streamed, head.sequence, self.steps, self.faults, self.deaths, expired, halts, digest
-        )
+            self.seed, self.streamed, head.sequence, self.steps, self.faults, self.deaths, expired, told["halted"],
+            told["amended"], digest,
+        )  # fmt: skip
 
     def _in_any_order(self, calls: Sequence[Callable[[], None]]) -> None:
         """Make the program's parallel calls one by one, in a random order; a death may leave some undone."""
@@ -274,7 +280,8 @@ class Simulation:
         return [*self.requests, *busy, *(check for check in self.expiry_checks if check is not None)]
 
     def _send_request(self) -> None:
-        """Send a request: mostly place one order or several, also cancel one or all, rarely pause, resume or close.
+        """Send a request: mostly place one order or several, also amend or cancel one, cancel all, rarely pause, resume
+        or close.
 
         In a protected book the operator also ends halts, and sets the band's reference.
         """
@@ -283,6 +290,8 @@ class Simulation:
         if self._is_protected and self._protections.random() < RESUMES_SHARE:
             reference = self._protections.choice([None, *self.prices])
             work = partial(self.configuring.resume, INSTANCE, BOOK_ID, reference)
+        elif self.admitted and self._amendments.random() < AMENDMENTS_SHARE:
+            work = self._amendment()
         elif dice < 0.03:
             status = self.draw.choice([BookStatus.PAUSED, BookStatus.ACTIVE, BookStatus.ACTIVE, BookStatus.CLOSED])
             settings = {"status": status, "maker_fee_bps": self.draw.choice([0, 30]), "taker_fee_bps": 50}
@@ -335,6 +344,13 @@ class Simulation:
         if kind is OrderType.TRAILING:
             return replace(order, distance=draw.randint(1, 3))
         return replace(order, stop_price=draw.choice(self.prices))
+
+    def _amendment(self) -> Callable[[], object]:
+        """Return the amendment of a recent order, often beside another one of the same order."""
+        draw = self._amendments
+        customer, order_id = draw.choice(self.admitted[-4:])
+        price, quantity = draw.choice([None, *self.prices]), draw.choice([None, draw.randint(1, draw.choice([9, 90]))])
+        return partial(self.amending.amend, INSTANCE, customer, order_id, NewTerms(price, quantity))
 
     def _place(self, orders: Sequence[OrderRequest]) -> None:
         for outcome in self.admission.place_all(INSTANCE, BOOK_ID, orders):

@@ -44,8 +44,8 @@ class RowCheck:
         self._named: dict[RowKey, Row] = {}
         self.undecided: list[tuple[str, Row]] = []
         """Rows of undecided orders, with their book; of every book of the instances."""
-        self.amendments: list[tuple[str, AmendOrder]] = []
-        """Amendments under way, with their book; of every book of the instances."""
+        self.amendments: list[tuple[str, str, AmendOrder]] = []
+        """Amendments under way, with their book and owner; of every book of the instances."""
         self.may_be_cancelled: dict[tuple[str, str], str] = {}
         """Owners of the open orders of the compared books that may have a cancel, by book and order id."""
 
@@ -71,7 +71,7 @@ class RowCheck:
         if fold is None:
             self._note(0, Disagreement(f"{where}, book_id", "a book that there is", book))
         elif command.command_id not in fold.progress:
-            self.amendments.append((book, command))
+            self.amendments.append((book, row["owner"], command))
             stored = row_of_amendment(row["owner"], row["book_id"], command)
             self._note(0, difference(where, stored, row, fold.head))
         else:
@@ -125,8 +125,8 @@ class RowCheck:
         """
         orders = [(row["order_id"], row["owner"]) for book, row in self.undecided if book in self._compared]
         waiting = [(order_id, owner, order_id) for order_id, owner in orders]
-        amendments = [command for book, command in self.amendments if book in self._compared]
-        waiting += [(command.order_id, command.customer, command.command_id) for command in amendments]
+        amendments = [(owner, command) for book, owner, command in self.amendments if book in self._compared]
+        waiting += [(command.order_id, owner, command.command_id) for owner, command in amendments]
         for row in cancels:
             for cancel in commands_of(row):
                 if isinstance(cancel, CancelOrder):

@@ -28,7 +28,6 @@ from chalicelib.domain.books.vocabulary import AmendOrder, PlaceOrder
 from chalicelib.domain.feed.logs import ESCROW_AREAS, SIGNED_AREA
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.holds import hold_at_admission
-from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.ops.verify.escrow import EscrowCheck
 from chalicelib.ops.verify.money import Holds, Ledger, instance_of, ledger_disagreements
 from chalicelib.ops.verify.naming import decimals_disagreements, name_disagreements
@@ -252,13 +251,11 @@ class Verifier:
                 placed = self._placed(key, row["order_id"])
                 check.undecided_order(row, placed)
                 self._add_hold(holds, row, placed, reading.folds[key].config)
-        for key, amendment in check.amendments:
+        for key, owner, amendment in check.amendments:
             with readable(f"amendment {amendment.command_id}", MalformedCommand):
                 _demand([self._amendment_disagreement(key, amendment)])
-            if amendment.extra:
-                config = reading.folds[key].config
-                account = customer_key(config.instance, amendment.customer), config.asset_held(amendment.side)
-                holds.add(account, amendment.extra)
+            if amendment.extra != 0:
+                holds.add((owner, reading.folds[key].config.asset_held(amendment.side)), amendment.extra)
         with readable("undecided orders and cancels", MalformedCommand):
             cancels = self._inbox.cancel_rows(check.may_be_cancelled)
             _demand([check.first(), check.overdue(self._clock(), cancels)])

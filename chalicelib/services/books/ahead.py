@@ -8,6 +8,7 @@ from chalicelib.domain.books.vocabulary import OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.tables.accounts import balance_at
+from chalicelib.tables.amendments import amendment_at
 from chalicelib.tables.book_hints import RECENT_MAX, BookHints
 from chalicelib.tables.books import config_at, depth_at, symbol_at
 from chalicelib.tables.external_ids import name_at
@@ -72,6 +73,9 @@ class BooksAhead:
 
     def switch(self, instance: str, customer: str) -> RowAt:
         return switch_at(customer_key(instance, customer))
+
+    def amendment(self, instance: str, customer: str, order_id: str) -> RowAt:
+        return amendment_at(customer_key(instance, customer), order_id)
 
     def recent_books(self, instance: str, customer: str, books_max: int = RECENT_MAX) -> list[str]:
         """Return the ids of the books in which the customer should have orders, the likeliest first."""

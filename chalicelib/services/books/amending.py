@@ -1,4 +1,4 @@
-"""Amending: admit the amendment of an open order, and find its outcome (O8).
+"""Amending: admit the amendment of an open order, and find its outcome (O8, O23, O24).
 
 One transaction sets aside what the new terms may need beside the order's hold, notes the amendment as under way, and
 puts it into the inbox. It is conditional on the terms that were read: an order with others would need another amount.
@@ -114,7 +114,7 @@ class Amending:
                 raise Inconsistent("an order's book is there")
             price, quantity = _terms_of(order, terms.price, terms.quantity)
             extra = _extra(config, order, price, quantity)
-            if (extra or quantity > order.quantity) and is_frozen():
+            if extra and is_frozen():
                 return Refusal(RefusalCode.CUSTOMER_FROZEN, "The customer is frozen")
             refusal = refusal_of_amendment(config, order, terms.price, terms.quantity, terms.notional_min)
             if refusal is not None:

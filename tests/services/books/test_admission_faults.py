@@ -17,6 +17,7 @@ from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.services.books.admission import Admission, Admitted
+from chalicelib.services.books.amending import Amending, NewTerms, Queued
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Database
@@ -82,6 +83,12 @@ def cancel(database: Database, world: World) -> object:
     return Admission(database).cancel(INSTANCE, "ann", row.order_id)
 
 
+def amend(database: Database, world: World) -> object:
+    """An amendment that sets funds aside (O8)."""
+    (row,) = world.orders.newest_first(customer_key(INSTANCE, "ann"))
+    return Amending(database).amend(INSTANCE, "ann", row.order_id, NewTerms(45, 120))
+
+
 def pause(database: Database, _world: World) -> object:
     return Configuring(database).change(INSTANCE, BOOK_ID, {"status": BookStatus.PAUSED, "maker_fee_bps": 7})
 
@@ -91,7 +98,9 @@ def database_of(client: Any) -> Database:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("request_of", [limit, market, named, expiring, batch, market_batch, too_much, cancel, pause])
+@pytest.mark.parametrize(
+    "request_of", [limit, market, named, expiring, batch, market_batch, too_much, cancel, amend, pause]
+)
 def test_what_a_client_was_told_holds(request_of: Callable[[Database, World], object], fault: str) -> None:
     client = MemoryDynamoDB()
     create_tables(client, PREFIX)  # type: ignore[arg-type]
@@ -127,6 +136,10 @@ def test_what_a_client_was_told_holds(request_of: Callable[[Database, World], ob
             assert all(world.order("ben", order_id).sequence is not None for order_id in admitted)
         elif isinstance(told, BookConfig):
             assert world.folded().book.terms == told.terms
+        elif isinstance(told, Queued):
+            assert world.outcome(told).ended is not None
+            (row,) = world.orders.newest_first(customer_key(INSTANCE, "ann"))
+            assert (row.price, row.quantity) == (45, 120)
         elif told is True:
             assert not next(world.orders.newest_first(customer_key(INSTANCE, "ann"))).status.is_live
         elif request_of is too_much:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import pairwise
 from threading import Barrier
 
@@ -14,10 +15,12 @@ from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.transactions import Movement, Withdrawal
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.admission import Admitted
+from chalicelib.services.books.amending import Amending, AmendmentUnderWay, NewTerms
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.ledger.movements import InsufficientBalance, Movements
 from chalicelib.services.ledger.withdrawals import Withdrawals
+from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import ThreadPool
 from tests.apis.book.desk import Desk, open_desk
@@ -154,6 +157,61 @@ def test_an_order_that_is_filled_cancelled_and_expires_at_once_has_one_end(embed
     ends = [world.order("ann", order).status for order in orders]
     assert set(ends) <= {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED}
     assert [row for row in embedded_database.scan("expiries") if row["minute"]] == []
+
+
+def test_of_amendments_at_once_one_is_under_way_and_the_same_terms_share_it(embedded_database: Database) -> None:
+    """O8: four ask for one price, four for another; the account covers either, and not both."""
+    world = World(embedded_database)
+    world.credit("ann", QUOTE, 160)
+    order = world.placed("ann", "BUY", 10, 10)
+    assert world.deliver() == []
+
+    def amend(price: int) -> object:
+        try:
+            return Amending(embedded_database).amend(INSTANCE, "ann", order, NewTerms(price, None))
+        except AmendmentUnderWay:
+            return None
+
+    told = at_once([lambda price=price: amend(price) for price in (14, 15) * 4])  # type: ignore[misc]
+    assert len({one for one in told if one is not None}) == 1
+    assert sum(one is not None for one in told) == 4
+    assert world.balance("ann", QUOTE)[1] in (141, 151)
+    world.stream_new_commands()
+    assert world.deliver() == []
+    check_invariants(world, {BASE: 0, QUOTE: 160})
+
+
+def test_an_order_that_is_amended_filled_and_cancelled_at_once_strands_nothing(embedded_database: Database) -> None:
+    """O8: requests race with three matchers, which race with each other."""
+    world = World(embedded_database, maker_fee_bps=5, taker_fee_bps=15)
+    for customer in ("ann", "ben"):
+        world.credit(customer, BASE, 10**6)
+        world.credit(customer, QUOTE, 10**6)
+    orders = [world.placed("ann", "BUY", 10, 50 - number) for number in range(6)]
+    world.deliver()
+    for _ in range(4):
+        world.placed("ben", "SELL", 12, 40)
+
+    def ask(work: Callable[[], object]) -> None:
+        with suppress(Unavailable):
+            work()
+
+    amending = Amending(embedded_database)
+    amendments = [
+        lambda order=order, quantity=quantity: ask(
+            lambda: amending.amend(INSTANCE, "ann", order, NewTerms(None, quantity))
+        )
+        for order in orders
+        for quantity in (4, 30)
+    ]
+    cancels = [lambda order=order: ask(lambda: world.admission.cancel(INSTANCE, "ann", order)) for order in orders[::2]]
+    fills = [lambda: world.deliver(Matcher(embedded_database, lambda: world.now_ms))] * 3
+    at_once([*amendments, *cancels, *fills])  # type: ignore[list-item]
+    world.stream_new_commands()
+    at_once([lambda: world.deliver(Matcher(embedded_database, lambda: world.now_ms))] * 3)
+    assert world.deliver() == []
+    check_invariants(world, {BASE: 2 * 10**6, QUOTE: 2 * 10**6})
+    Verifier(embedded_database).verify(world.book)
 
 
 def test_one_reference_credited_twenty_times_at_once_moves_money_once(embedded_database: Database) -> None:
