@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak feed agreement mutants unguarded client openapi pins clean
+.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak feed agreement mutants unguarded client mcp openapi pins clean
 .DEFAULT_GOAL := run
 
-# PORT=8001 serves on another port; FRESH=1 deletes the tables of earlier runs.
+# PORT=8001 serves on another port; FRESH=1 deletes the tables of earlier runs; DEMO=quiet keeps the
+# demo's traders away.
 run: $(RUNNABLE)
 	@exec $(BIN)/python -m infra.local
 
@@ -121,6 +122,10 @@ openapi: $(INSTALLED)
 clean:
 	rm -rf $(VENV) build dist *.egg-info client/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installs what "tallybook mcp" needs beside a run: docs/agents.md.
+mcp: $(RUNNABLE)
+	@$(BIN)/python infra/pins.py install mcp
 
 # Writes the parts of the client that follow from the desks' tables: docs/client.md.
 client: $(INSTALLED)

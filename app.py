@@ -28,13 +28,14 @@ from chalicelib.support.telemetry import invocation
 
 if TYPE_CHECKING:
     from chalicelib.apis.book.api import BookApi
+    from chalicelib.apis.console.api import Console
     from chalicelib.apis.escrow.api import EscrowApi
     from chalicelib.apis.front import Front
     from chalicelib.apis.taker.api import TakerApi
     from chalicelib.apis.trade.api import TradeApi
     from chalicelib.services.push.following import Rows
 
-    Desk = BookApi | TradeApi | TakerApi | EscrowApi | Front
+    Desk = BookApi | TradeApi | TakerApi | EscrowApi | Front | Console
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 CAUGHT_SEGMENTS_MAX = 10
@@ -109,9 +110,17 @@ def _front() -> Front:
     return Front(wiring.ask_tables, time.monotonic)
 
 
+@cache
+def _console() -> Console:
+    from chalicelib.apis.console.api import Console
+
+    return Console(wiring.websocket_url(), wiring.console_pair())
+
+
 def _desk(name: str) -> Desk:
     desks: dict[str, Callable[[], Desk]] = {
         "front": _front,
+        "console": _console,
         "book": _book_desk,
         "trade": _trade_desk,
         "taker": _taker_desk,

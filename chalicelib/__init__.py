@@ -7,7 +7,7 @@ Floors, from the top down; each may import those below it, never those above (``
   ``book``, ``trade``, ``taker``, ``escrow``: build each desk, its endpoints and their services, over given tables.
 - ``apis``: HTTP, one room for each desk, named after it: ``book``, ``trade``, ``taker``, ``escrow``. They translate,
   decide nothing about money, and import no table and no other desk. ``kit``: what all desks share. ``front``: what is
-  at the door; ``reference``: the documents that it shows.
+  at the door; ``reference``: the documents that it shows; ``console``: the page in the browser.
 - ``services``: what happens: reads rows, asks the domain, writes rows under conditions. ``books``: admission, matching,
   projection, expiry, market data, redrive, rebuild; ``ledger``, ``signed``, ``escrow``, ``tenancy``; ``feed``: reads
   the logs of an instance as events; ``sweeps``: periodic work with backoff. The reading module of an area answers

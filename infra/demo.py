@@ -26,8 +26,8 @@ BOOK = "ob_offchain_001"
 PAIR = "EXS_EUR"
 TOKEN = "0x1234567890abcdef1234567890abcdef12345678"
 QUOTE_TOKEN = "0xabcdefabcdefabcdefabcdefabcdefabcdefabcd"
-VENDORS_PAIR = "BTC_BRL"
-"""The pair of the examples in the trade desk's vendor's documentation."""
+VENDORS_PAIR, VENDORS_BOOK = "BTC_BRL", "ob_offchain_002"
+"""The pair of the examples in the trade desk's vendor's documentation, and its book."""
 VENDORS_TOKENS = {"Bitcoin": ("BTC", "0x" + "b7c" * 13 + "1"), "Real": ("BRL", "0x" + "b71" * 13 + "2")}
 VENDORS_DECIMALS = 8
 """As many as amounts and values of those examples have."""
@@ -49,12 +49,18 @@ def seed() -> None:
     for name, (symbol, token) in VENDORS_TOKENS.items():
         _token(token, name, symbol, VENDORS_DECIMALS)
     (_, bitcoin), (_, real) = VENDORS_TOKENS.values()
-    _book("ob_offchain_002", "Bitcoin", VENDORS_PAIR.replace("_", "/"), bitcoin, real)
+    _book(VENDORS_BOOK, "Bitcoin", VENDORS_PAIR.replace("_", "/"), bitcoin, real)
     for customer in CUSTOMERS:
         for token, word in ((TOKEN, "base"), (QUOTE_TOKEN, "quote")):
             _credit(customer, token, CREDIT, word)
-        _credit(customer, bitcoin, 10**3 * 10**VENDORS_DECIMALS, "bitcoin")
-        _credit(customer, real, 10**8 * 10**VENDORS_DECIMALS, "real")
+        credit_vendors_tokens(customer)
+
+
+def credit_vendors_tokens(customer: str) -> None:
+    """Credit a customer of BTC_BRL once. Raises CommandFailed."""
+    (_, bitcoin), (_, real) = VENDORS_TOKENS.values()
+    _credit(customer, bitcoin, 10**3 * 10**VENDORS_DECIMALS, "bitcoin")
+    _credit(customer, real, 10**8 * 10**VENDORS_DECIMALS, "real")
 
 
 def _token(address: str, name: str, symbol: str, decimals: int) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 ALARM = "AWS::CloudWatch::Alarm"
-CONNECTIONS_HOST = "https://${WebSocketApi}."
+CONNECTIONS_HOST = re.compile(r"(http|ws)s://\$\{WebSocketApi\}\.")
 
 AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
 
@@ -56,5 +57,7 @@ def _at(embedded: str, value: Any) -> Any:
         return {name: _at(embedded, one) for name, one in value.items()}
     if isinstance(value, list):
         return [_at(embedded, one) for one in value]
-    is_url = isinstance(value, str) and value.startswith(CONNECTIONS_HOST)
-    return f"{embedded}/_aws/execute-api/${{WebSocketApi}}{urlsplit(value).path}" if is_url else value
+    found = CONNECTIONS_HOST.match(value) if isinstance(value, str) else None
+    if found is None:
+        return value
+    return f"{found[1]}{embedded.removeprefix('http')}/_aws/execute-api/${{WebSocketApi}}{urlsplit(value).path}"

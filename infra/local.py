@@ -12,6 +12,7 @@ import fcntl
 import importlib
 import logging
 import os
+import random
 import secrets
 import signal
 import sys
@@ -33,7 +34,8 @@ from chalicelib.services.books import redrive
 from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.rows import UnreadableRow
-from infra import demo, engine, escrow_demo, settings, taker_demo
+from infra import demo, demo_traders, engine, escrow_demo, settings, taker_demo
+from infra.demo_access import FILE_VARIABLE, TOKEN_VARIABLE
 from infra.endpoint import refuse_dead_endpoint
 from infra.expiry_thread import start_expiry_thread
 from infra.master_key import master_key_environment, own_master_key
@@ -75,6 +77,7 @@ class LocalRun:
         self._settings = chosen
         self._lock = lock
         self._demo_file = demo.DemoFile(chosen.local_dir)
+        self._console_token = secrets.token_urlsafe(24)
         self._shell_file = ShellFile(chosen.local_dir)
         self._for_a_shell: dict[str, str] = {}
         self._kept: engine.EngineStorage | None = None
@@ -124,6 +127,7 @@ class LocalRun:
         os.environ.update(master_key_environment(chosen.local_dir, os.environ))
         self._for_a_shell |= own_master_key(chosen.local_dir, os.environ)
         os.environ.setdefault("TALLYBOOK_PUBLIC_INSTANCE", demo.INSTANCE)
+        os.environ.setdefault("TALLYBOOK_CONSOLE_PAIR", demo.VENDORS_PAIR)
         os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
         logger.setLevel(os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "WARNING"))
         refuse_unreadable_rate()
@@ -139,6 +143,10 @@ class LocalRun:
         trade_desk = demo.trade_desk(earlier.get("trade_desk", {}))
         taker_desk = taker_demo.taker_desk(earlier.get("taker_desk", {}))
         escrow_desk = escrow_demo.escrow_desk(earlier.get("escrow_desk", {}))
+        if chosen.lively:
+            demo_traders.seed()
+            traders = demo_traders.DemoTraders(chosen.port, api_key, random.Random())
+            self._start_thread("the demo's traders", traders.run)
         self._shell_file.write(self._for_a_shell)
         self._demo_file.write(
             chosen.base_url,
@@ -150,6 +158,7 @@ class LocalRun:
             escrow_desk=escrow_desk,
         )
         keys = api_key, taker_desk["api_key"], escrow_desk["secret_key"]
+        say(f"\nSee it in a browser (the address is good once): {chosen.base_url}/console#token={self._console_token}")
         say(demo.suggested_commands(chosen.base_url, *keys, self._demo_file.path, self._shell_file.path))
 
     def _connect(self) -> str:
@@ -200,9 +209,10 @@ class LocalRun:
         port = self._settings.port
         arguments = ["--host", self._settings.listen, "--port", str(port), "--stage", "local"]
         command = [sys.executable, "-m", "infra.serve", *arguments]
-        self._server = Child("the HTTP server", command, os.environ, signal.SIGTERM)
         app = importlib.import_module("app")
         self._serve_sockets(app.websocket)
+        access = {TOKEN_VARIABLE: self._console_token, FILE_VARIABLE: str(self._demo_file.path)}
+        self._server = Child("the HTTP server", command, {**os.environ, **access}, signal.SIGTERM)
         wiring.webhook_deliverer().end_leases()
         for table, function in ((INBOX, "match_inbox"), (JOURNAL, "push_journal"), (OUTBOX, "push_outbox")):
             arn = stream_arn(boto3.client("dynamodb"), self._settings.prefix, table)
@@ -224,6 +234,7 @@ class LocalRun:
         self._start_thread("the WebSocket gateway", gateway.run)
         self._until(gateway.is_open.is_set, f"no WebSocket connection can be made at port {port}.")
         os.environ["TALLYBOOK_CONNECTIONS_URL"] = gateway.connections_url
+        os.environ["TALLYBOOK_WEBSOCKET_URL"] = gateway.url
 
     def _start_thread(self, name: str, run: Callable[[threading.Event], None]) -> None:
         thread = threading.Thread(target=run, args=(self._threads_stop,), name=name, daemon=True)

@@ -1,9 +1,10 @@
 """Installs the packages pinned in ``constraints.txt``, and renews the pins. Runs on plain Python, before any package.
 
-``python infra/pins.py install run`` installs what ``make run`` needs; ``install dev`` adds tests and linters. Each file
-is checked against its SHA-256; pip's output is shown if it fails. ``python infra/pins.py renew`` rewrites
-``constraints.txt`` and ``requirements.txt``: it keeps pinned versions that satisfy ``pyproject.toml``, and lists the
-hashes of all their files, for Linux and macOS with Python 3.11 and newer. Renewing uses uv, which it installs itself.
+``python infra/pins.py install run`` installs what ``make run`` needs, ``install mcp`` what ``tallybook mcp`` needs too,
+``install dev`` tests and linters. Each file is checked against its SHA-256; pip's output is shown if it fails.
+``python infra/pins.py renew`` rewrites ``constraints.txt`` and ``requirements.txt``: it keeps pinned versions that
+satisfy ``pyproject.toml``, and lists the hashes of all their files, for Linux and macOS with Python 3.11 and newer.
+Renewing uses uv, which it installs itself.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ CLIENT = ROOT / "client"
 """A package of its own, which the command line and tests use."""
 CONSTRAINTS, REQUIREMENTS = ROOT / "constraints.txt", ROOT / "requirements.txt"
 TOOLS = ("pip", "setuptools", "wheel")
-EXTRAS = {"run": ("run",), "dev": ("run", "dev")}
+EXTRAS = {"run": ("run",), "mcp": ("run", "mcp"), "dev": ("run", "mcp", "dev")}
 NOT_FOR_LAMBDA = {"chalice", "cyclopts", "iso4217", "rich"}
 """Chalice's packager adds its own runtime; only the command line needs the others."""
 RENEWER = "uv==0.13.9"
 OLDEST_PYTHON = "3.11"
-WINDOWS_ONLY = "sys_platform == 'win32'"
+OTHER_PLATFORMS = ("sys_platform == 'win32'", "sys_platform == 'emscripten'")
 ALL_FILES = ("--universal", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url")
 LINE_EVERY = 10
 """Print progress once for this many packages if the output is no terminal."""
@@ -96,7 +97,7 @@ def renew() -> None:
             command = [python, "-m", "uv", "pip", "compile", "--quiet", *ALL_FILES, "--no-emit-find-links"]
             command += ["--python-version", OLDEST_PYTHON, "--constraint", str(before), "-"]
             done = subprocess.run(command, input="\n".join(names), stdout=subprocess.PIPE, text=True, check=True)
-            file.write_text(HEADS[file] + "".join(_without_windows(done.stdout)), encoding="utf-8")
+            file.write_text(HEADS[file] + "".join(_without_other_platforms(done.stdout)), encoding="utf-8")
 
 
 def _runtime() -> list[str]:
@@ -114,12 +115,12 @@ def _name(requirement: str) -> str:
     return found[0] if found else requirement
 
 
-def _without_windows(pinned: str) -> Iterable[str]:
-    """Yield the pinned lines, without packages that only Windows needs."""
+def _without_other_platforms(pinned: str) -> Iterable[str]:
+    """Yield the pinned lines, without packages that only Windows or a browser needs."""
     is_kept = True
     for line in pinned.splitlines(keepends=True):
         if not line.startswith((" ", "#")):
-            is_kept = WINDOWS_ONLY not in line
+            is_kept = not any(platform in line for platform in OTHER_PLATFORMS)
         if is_kept:
             yield line
 
@@ -151,7 +152,7 @@ def main(arguments: list[str]) -> int:
     if arguments == ["renew"]:
         renew()
         return 0
-    print("usage: pins.py install run | install dev | renew", file=sys.stderr)
+    print("usage: pins.py install run | install mcp | install dev | renew", file=sys.stderr)
     return 2
 
 

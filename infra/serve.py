@@ -31,6 +31,7 @@ from chalice.cli.factory import CLIFactory
 from chalice.deploy.validate import validate_routes
 
 from chalicelib.support.redaction import masked, secrets_of
+from infra.demo_access import DemoAccess, demo_access
 from infra.http_reading import ConnectionEnded, ReadRequest, RequestReader, RequestRefused
 from infra.output import drop_unwritable_output, line_log
 from infra.settings import ROOT
@@ -90,8 +91,10 @@ class Client(socketserver.BaseRequestHandler):
         gateway: Callable[[], local.LocalGateway],
         in_flight: RequestsInFlight,
         log: logging.Logger,
+        demo: DemoAccess,
     ) -> None:
         self._gateway = gateway()
+        self._demo = demo
         self._in_flight = in_flight
         self._log = log
         super().__init__(connection, address, server)
@@ -122,6 +125,9 @@ class Client(socketserver.BaseRequestHandler):
     def _carry_out(self, request: ReadRequest) -> tuple[int, list[tuple[str, str]], bytes]:
         """Return the app's answer: status, headers, body."""
         try:
+            if (given := self._demo.answer(request)) is not None:
+                status, headers, body = given
+                return status, _pairs(headers), body
             answer = self._gateway.handle_request(
                 method=request.method, path=request.target, headers=request.headers, body=request.body or None
             )
@@ -226,7 +232,9 @@ def serve(host: str, port: int, stage: str) -> None:
     server = local.create_local_server(app, config, host, port).server
     in_flight = RequestsInFlight()
     gateway = partial(local.LocalGateway, app, config)
-    client: Any = partial(Client, gateway=gateway, in_flight=in_flight, log=line_log("infra.requests"))
+    client: Any = partial(
+        Client, gateway=gateway, in_flight=in_flight, log=line_log("infra.requests"), demo=demo_access()
+    )
     server.RequestHandlerClass = client
     bound_connections(server, CONNECTIONS_MAX)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown, daemon=True).start())

@@ -1,9 +1,9 @@
 """Settings of a local run: environment variables, checked before anything is started.
 
-``PORT`` (8000), ``TALLYBOOK_LISTEN`` (127.0.0.1; 0.0.0.0 for all addresses, as in a container), ``FRESH=1`` (delete the
-tables of earlier runs), ``TALLYBOOK_LOCAL_DIR`` (.local), ``TALLYBOOK_SAVE_EVERY_S`` (30: seconds between saves), and
-the standard AWS variables: with ``AWS_ENDPOINT_URL_DYNAMODB`` or ``AWS_ENDPOINT_URL`` the run uses that DynamoDB and
-starts none.
+``PORT`` (8000), ``TALLYBOOK_LISTEN`` (127.0.0.1; 0.0.0.0 for all addresses, as in a container), ``FRESH=1`` (delete
+the tables of earlier runs), ``DEMO=quiet`` (no traders of the demo), ``TALLYBOOK_LOCAL_DIR`` (.local),
+``TALLYBOOK_SAVE_EVERY_S`` (30: seconds between saves), and the standard AWS variables: with
+``AWS_ENDPOINT_URL_DYNAMODB`` or ``AWS_ENDPOINT_URL`` the run uses that DynamoDB and starts none.
 """
 
 from __future__ import annotations
@@ -62,12 +62,13 @@ class Settings:
     """The settings of one run. listen: the address at which the API accepts connections.
 
     external_url: the DynamoDB that the user named; None: the run starts its own. engine_port: the port of the last
-    run's own DynamoDB in this directory; None: there was none.
+    run's own DynamoDB in this directory; None: there was none. lively: whether the demo's traders trade.
     """
 
     port: int
     listen: str
     fresh: bool
+    lively: bool
     local_dir: Path
     prefix: str
     external_url: str | None
@@ -91,6 +92,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         port=_port(environment.get("PORT") or str(PORT_DEFAULT)),
         listen=_listen(environment.get("TALLYBOOK_LISTEN") or HOST),
         fresh=environment.get("FRESH", "").lower() in {"1", "true", "yes"},
+        lively=_is_lively(environment.get("DEMO", "")),
         local_dir=local_dir,
         prefix=environment.get("TALLYBOOK_TABLE_PREFIX") or "tallybook",
         external_url=None if named and engine_port and is_local_port(named, engine_port) else named,
@@ -100,6 +102,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if settings.fresh and settings.external_url:
         raise StartRefused(f"FRESH=1 empties the run's own DynamoDB only, not the one at {settings.external_url}.")
     return settings
+
+
+def _is_lively(text: str) -> bool:
+    if text not in ("", "quiet"):
+        raise StartRefused(f"DEMO={text} is unknown: leave it out, or say DEMO=quiet.")
+    return not text
 
 
 def refuse_busy_port(port: int, listen: str = HOST) -> None:

@@ -1,12 +1,21 @@
-"""Time for tests of requests that wait, so that no test waits in earnest."""
+"""Time for tests of requests that wait, so that hardly a test waits in earnest."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from threading import Event
 
 from chalicelib.support import clock as real_clock
 from tests.recording import nobody
+
+
+def eventually(is_true: Callable[[], object], bound_s: float = 15) -> None:
+    """Look again and again until it is true, in earnest. Fails after the bound."""
+    deadline_s = time.monotonic() + bound_s
+    while not is_true():
+        assert time.monotonic() < deadline_s, "it did not come true"
+        time.sleep(0.01)
 
 
 class Waiting:

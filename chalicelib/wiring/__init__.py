@@ -355,6 +355,16 @@ def connections_url() -> str:
     return os.environ.get("TALLYBOOK_CONNECTIONS_URL", "")
 
 
+def websocket_url() -> str:
+    """Return where clients connect by WebSocket; empty if there is nowhere."""
+    return os.environ.get("TALLYBOOK_WEBSOCKET_URL", "")
+
+
+def console_pair() -> str:
+    """Return the pair that the console shows at first; empty: the first of all."""
+    return os.environ.get("TALLYBOOK_CONSOLE_PAIR", "")
+
+
 @cache
 def pushing() -> Pushing:
     """Return what sends events to WebSocket connections, and what serves the clients' messages."""

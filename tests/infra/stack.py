@@ -30,7 +30,7 @@ class RunningStack:
         self._output_file = local_dir / "output.txt"
         self._port = free_port(but=0)
         passed_on = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
-        chosen = {"PORT": str(self._port), "TALLYBOOK_LOCAL_DIR": str(local_dir)}
+        chosen = {"PORT": str(self._port), "TALLYBOOK_LOCAL_DIR": str(local_dir), "DEMO": "quiet"}
         self._environment = passed_on | chosen | environment
         self._process: subprocess.Popen[bytes] | None = None
         self.demo: dict[str, Any] = {}

@@ -94,13 +94,14 @@ def test_a_run_is_installed_without_linters_and_tests() -> None:
         "moto",
         "hypothesis",
         "cfn-lint",
+        "mcp",
     }
 
 
-def test_the_pins_name_no_index_and_nothing_for_windows_alone() -> None:
+def test_the_pins_name_no_index_and_nothing_for_other_platforms_alone() -> None:
     for file in ("constraints.txt", "requirements.txt"):
         text = (ROOT / file).read_text(encoding="utf-8")
-        assert not re.search(r"https?:|--(extra-)?index|--find-links|win32", text)
+        assert not re.search(r"https?:|--(extra-)?index|--find-links|win32|== 'emscripten'", text)
 
 
 def test_one_packages_pin_is_its_version_and_hashes() -> None:

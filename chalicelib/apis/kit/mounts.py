@@ -27,12 +27,17 @@ DOCUMENTS = {
     **{f"/openapi/{d}.json": f"openapi/{d}.json" for d in ("book", "trade", "taker", "escrow")},
 }
 """Paths of no desk that show a file of ``apis/reference``."""
+CONSOLE_PATH = "/console"
+"""The page for browsers; its files are below it."""
 
 
 def desk_of(method: str, path: str) -> str:
-    """Return the desk that answers: book, trade, taker or escrow; or front, for paths of no desk."""
-    if method in ("GET", "HEAD") and (path in (ROOT_PATH, HEALTH_PATH) or path in DOCUMENTS):
-        return "front"
+    """Return the desk that answers: book, trade, taker or escrow; or front or console, which are none."""
+    if method in ("GET", "HEAD"):
+        if path in (ROOT_PATH, HEALTH_PATH) or path in DOCUMENTS:
+            return "front"
+        if f"{path}/".startswith(f"{CONSOLE_PATH}/"):
+            return "console"
     for desk, mounts in MOUNTS.items():
         if any(f"{path}/".startswith(f"{mount}/") for mount in mounts):
             return desk

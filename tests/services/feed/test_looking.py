@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +16,7 @@ from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import BATCH_GET_KEYS_MAX, Database
 from tests.faults import Call, WatchedClient
 from tests.services.feed.writing import ANN, INSTANCE, Logs
+from tests.waiting import eventually
 
 READERS = 8
 BOUND_S = 20
@@ -44,16 +45,7 @@ class Gate:
 
     def wait_until_asked(self, readers: int) -> None:
         """Return once so many readers have asked for the next look."""
-        wait_until(lambda: self.looks._next is not None and len(self.looks._next.wanted) >= readers)
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(BOUND_S * 1000):
-        if true():
-            return
-        pause.wait(0.001)
-    raise AssertionError("it does not come")
+        eventually(lambda: self.looks._next is not None and len(self.looks._next.wanted) >= readers)
 
 
 def lane(number: int, entry: int = 1) -> EntryAt:
@@ -125,7 +117,7 @@ def test_a_failed_look_fails_each_who_shares_it_and_no_other(gate: Gate, pool: T
 
 def test_who_waits_is_woken_by_the_look_of_another(gate: Gate, pool: ThreadPoolExecutor) -> None:
     waiting = pool.submit(gate.looks.news, [lane(3), lane(4)], BOUND_S)
-    wait_until(lambda: len(gate.looks._waiting) == 1)
+    eventually(lambda: len(gate.looks._waiting) == 1)
     gate.may_go_on.release(2)
     gate.logs.put(3, ANN)
     assert gate.looks.at([lane(0)], consistently=True) == {}
@@ -145,7 +137,7 @@ def test_a_look_takes_the_wishes_of_the_waiting_along_as_far_as_its_call_has_roo
 ) -> None:
     many, few = [lane(1, entry) for entry in range(1, BATCH_GET_KEYS_MAX + 1)], [lane(2), lane(3)]
     waiting = [pool.submit(gate.looks.news, wanted, BOUND_S) for wanted in (many, few)]
-    wait_until(lambda: len(gate.looks._waiting) == 2)
+    eventually(lambda: len(gate.looks._waiting) == 2)
     gate.may_go_on.release()
     gate.looks.at([lane(0)], consistently=True)
     assert [len(read["Keys"]) for read in gate.reads] == [1 + len(few)]

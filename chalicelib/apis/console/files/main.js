@@ -1,0 +1,217 @@
+// The console's page: chooses the market, holds what is known of it, and draws it.
+
+import { Candles, DepthChart } from "./charts.js";
+import { forPeople } from "./decimals.js";
+import { Ladder } from "./ladder.js";
+import { Live } from "./live.js";
+import { Orders } from "./orders.js";
+import { byId, make, onceAFrame, row, say, timeOf } from "./page.js";
+import { reasonOf, Ticket } from "./ticket.js";
+import { NoAnswer, Refusal, TradeApi } from "./trade_api.js";
+
+const TRADES_SHOWN = 40;
+const CHART_LEVELS = 100;
+const TRADES_READ = 1_000;
+
+const base = new URL(".", location.href);
+base.hash = base.search = "";
+let api = new TradeApi(base);
+let settings = { websocket: null };
+let markets = [];
+let market = null;
+let live = null;
+let depth = null;
+let heardMs = null;
+let mode = { mode: "connecting" };
+let changed = new Set();
+const balances = new Map();
+
+const now = () => ({ api, market, balances, depth });
+const ladder = new Ladder((price) => ticket.takePrice(price));
+const ticket = new Ticket(now, accountChanged);
+const orders = new Orders(now);
+const candles = new Candles(byId("candles"), byId("candles-said"));
+const depthChart = new DepthChart(byId("depth"), byId("depth-said"));
+
+const drawDepth = onceAFrame(() => {
+  if (!depth || !market) return;
+  ladder.draw(depth, changed, market.quote);
+  changed = new Set();
+  depthChart.draw(depth.best("bids", CHART_LEVELS), depth.best("asks", CHART_LEVELS), market.base);
+});
+const drawCandles = onceAFrame(() => candles.draw());
+
+const on = {
+  state(next) {
+    mode = next;
+    showLiveness();
+  },
+  depth(next, prices) {
+    depth = next;
+    heardMs = Date.now();
+    for (const price of prices) changed.add(price);
+    drawDepth();
+  },
+  trade(trade) {
+    heardMs = Date.now();
+    byId("tape").prepend(tradeRow(trade));
+    while (byId("tape").children.length > TRADES_SHOWN) byId("tape").lastChild.remove();
+    candles.add(trade);
+    drawCandles();
+  },
+  ticker(ticker) {
+    heardMs = Date.now();
+    showSummary(ticker);
+  },
+  begins: readTrades,
+  account: onceAFrame(() => quietly(accountChanged)),
+};
+
+async function readTrades() {
+  const asked = market;
+  await quietly(async () => {
+    const { trades } = await api.get("/public/trades", { pair: asked.symbol, page_size: TRADES_READ });
+    if (asked !== market) return;
+    byId("tape").replaceChildren(...trades.slice(0, TRADES_SHOWN).map(tradeRow));
+    candles.begin(trades);
+  });
+}
+
+function tradeRow({ timestamp, price, amount, taker_side: side }) {
+  return row(
+    timeOf(Number(timestamp)),
+    make("td", { className: `number ${side}` }, forPeople(price)),
+    make("td", { className: "number" }, forPeople(amount)),
+  );
+}
+
+function showSummary(ticker) {
+  const { quote, base: code } = market;
+  const shown = {
+    Last: `${forPeople(ticker.last)} ${quote}`,
+    "24 hours": `${ticker.price_change_percent_24h} %`,
+    High: forPeople(ticker.high),
+    Low: forPeople(ticker.low),
+    Volume: `${forPeople(ticker.volume, 3)} ${code}`,
+    Trading: ticker.is_frozen ? "Paused or halted" : "Open",
+  };
+  byId("summary").replaceChildren(
+    ...Object.entries(shown).map(([name, text]) => make("div", {}, make("dt", {}, name), make("dd", {}, text))),
+  );
+}
+
+/** Read balances and open orders again. Return the balances, by code. */
+async function accountChanged() {
+  if (!api.signer || !market) return null;
+  const [rows] = await Promise.all([api.get("/user/balances"), orders.refresh()]);
+  balances.clear();
+  for (const one of rows) balances.set(one.currency_code, { available: one.available_amount, held: one.locked_amount });
+  const own = (code) => (code === market.base || code === market.quote ? 0 : 1);
+  byId("balances").replaceChildren(
+    ...[...balances].sort(([a], [b]) => own(a) - own(b)).map(([code, { available, held }]) =>
+      row(make("th", { scope: "row" }, code), make("td", { className: "number" }, forPeople(available)),
+        make("td", { className: "number" }, forPeople(held)))),
+  );
+  ticket.show();
+  return balances;
+}
+
+function showLiveness() {
+  const age = heardMs === null ? "" : ` Data of ${Math.round((Date.now() - heardMs) / 1000)} s ago.`;
+  const due = mode.dueMs ? ` again in ${Math.max(0, Math.ceil((mode.dueMs - Date.now()) / 1000))} s` : "";
+  const words = { live: "Live.", asking: "Asking every 2 s.", connecting: `Connecting${due}.` };
+  const shown = byId("liveness");
+  shown.dataset.state = mode.mode;
+  shown.textContent = words[mode.mode] + age;
+}
+
+/** Carry out what is tried again later anyway: a fault is shown as a notice. */
+async function quietly(act) {
+  try {
+    await act();
+    say(byId("notice"), "");
+  } catch (error) {
+    say(byId("notice"), reasonOf(error), "bad");
+  }
+}
+
+function follow(symbol) {
+  live?.close();
+  market = markets.find((one) => one.symbol === symbol);
+  [depth, heardMs] = [null, null];
+  for (const id of ["asks", "bids", "tape", "summary", "spread"]) byId(id).replaceChildren();
+  document.title = `${symbol.replace("_", "/")} · Tallybook console`;
+  live = new Live(api, settings.websocket, symbol, on);
+  ticket.show();
+  orders.refresh().catch(() => {});
+  quietly(accountChanged);
+}
+
+async function signIn(signer) {
+  const next = new TradeApi(base, signer);
+  await next.setClock();
+  await next.get("/user/balances");
+  api = next;
+  byId("who").textContent = `Signed in with the token ${signer.token.slice(0, 6)}…`;
+  byId("sign-in").textContent = "Sign in as another";
+  if (market) follow(market.symbol);
+}
+
+/** Take the one-time token of a local run out of the address, and get the demo's credentials for it. */
+async function demoSigner() {
+  const given = /^#token=([\w-]+)$/.exec(location.hash)?.[1];
+  if (!given) return null;
+  history.replaceState(null, "", location.pathname + location.search);
+  const response = await fetch(new URL("console/demo", base), {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ token: given }),
+  });
+  return response.ok ? (await response.json()).trade_desk : null;
+}
+
+function prepareSignIn() {
+  const [dialog, form, said] = [byId("sign-in-dialog"), byId("sign-in-form"), byId("sign-in-said")];
+  byId("sign-in").addEventListener("click", () => dialog.showModal());
+  byId("sign-in-close").addEventListener("click", () => dialog.close());
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const { token, secret, file } = form.elements;
+    try {
+      const kept = file.files[0] ? JSON.parse(await file.files[0].text()).trade_desk : null;
+      const signer = kept ?? { token: token.value.trim(), secret: secret.value.trim() };
+      if (!signer.token || !signer.secret) throw new Refusal(0, 0, "Token and secret are both needed.");
+      await signIn(signer);
+      form.reset();
+      say(said, "");
+      dialog.close();
+    } catch (error) {
+      const isKnown = error instanceof Refusal || error instanceof NoAnswer;
+      say(said, isKnown ? error.message : "This file is no .local/demo.json.", "bad");
+    }
+  });
+}
+
+async function start() {
+  prepareSignIn();
+  setInterval(showLiveness, 1_000);
+  byId("interval").addEventListener("change", ({ target }) => {
+    candles.seconds = Number(target.value);
+    candles.draw();
+  });
+  const [signer, given] = await Promise.all([
+    demoSigner().catch(() => null),
+    fetch(new URL("console/settings.json", base)).then((response) => (response.ok ? response.json() : settings)),
+  ]);
+  settings = given;
+  markets = await api.get("/public/pairs");
+  const choice = byId("pair");
+  choice.replaceChildren(...markets.map(({ symbol }) => make("option", { value: symbol }, symbol.replace("_", "/"))));
+  choice.disabled = !markets.length;
+  choice.addEventListener("change", () => follow(choice.value));
+  if (signer) await signIn(signer);
+  if (!markets.length) throw new Refusal(0, 0, "This service shows no market: it has none, or no public instance.");
+  const liveliest = markets.find(({ symbol }) => symbol === settings.first)?.symbol ?? markets[0].symbol;
+  choice.value = liveliest;
+  follow(liveliest);
+}
+
+start().catch((error) => say(byId("notice"), reasonOf(error), "bad"));

@@ -1,0 +1,243 @@
+"""The console in a real browser: a market live, the ticket, refusals, open orders; by keyboard, at both widths."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.conftest import Tab
+from tests.infra.stack import RunningStack
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.stack
+
+DESK, LEDGER = "/orderbooks/stocks/api/offchain", "/custody/api"
+UNIT = 10**8
+WIDE, NARROW = {"width": 1600, "height": 1000}, {"width": 360, "height": 740}
+_markets = count(1)
+
+
+@dataclass(frozen=True)
+class Market:
+    """A market of its own, in which the demo's trading customer and another have funds."""
+
+    stack: RunningStack
+    base: str
+    book_id: str
+
+    @property
+    def pair(self) -> str:
+        return f"{self.base}_BRL"
+
+    def ask(self, method: str, path: str, **body: object) -> dict[str, Any]:
+        headers = {"x-api-key": self.stack.demo["book_desk"]["api_key"]}
+        answer = requests.request(method, self.stack.base_url + path, json=body or None, headers=headers, timeout=30)
+        assert answer.status_code < 300, answer.text
+        found: dict[str, Any] = answer.json()["data"]
+        return found
+
+    def place(self, side: str, price: int, amount: str) -> str:
+        """Place an order of the other customer."""
+        return str(self.ask(
+            "POST", f"{DESK}/orders", orderBookId=self.book_id, customerRef="cust_56789", side=side, orderType="LIMIT",
+            price=str(price * UNIT), quantity=str(int(float(amount) * UNIT)), timeInForce="GTC",
+        )["id"])  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """A run of its own: its books are nobody else's."""
+    with RunningStack(tmp_path_factory.mktemp("console") / "local") as stack:
+        yield stack
+
+
+@pytest.fixture
+def market(venue: RunningStack) -> Market:
+    number = next(_markets)
+    base = f"CON{number}"
+    found = Market(venue, base, "")
+    token, real = f"0x{'c0' * 18}{number:04x}", "0x" + "b71" * 13 + "2"
+    found.ask("POST", f"{LEDGER}/tokens", tokenAddress=token, name=f"Console {number}", symbol=base, decimals=8)
+    made = found.ask(
+        "POST", f"{DESK}/order-books", tokenAddress=token, quoteTokenAddress=real, name=base, symbol=f"{base}/BRL"
+    )
+    for customer in ("cust_12345", "cust_56789"):
+        found.ask("POST", f"{LEDGER}/balances/credit", tokenAddress=token, customerRef=customer, amount=str(100 * UNIT))
+    return Market(venue, base, str(made["orderBookId"] if "orderBookId" in made else made["id"]))
+
+
+@pytest.fixture
+def page(tab: Tab, market: Market) -> Iterator[Page]:
+    """The console, signed in with the demo's file, showing the market. It has shown no error at the end."""
+    tab.page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+    tab.page.goto(f"{market.stack.base_url}/console")
+    sign_in(tab.page, market.stack)
+    tab.page.locator("#pair").select_option(market.pair)
+    tab.page.locator("#liveness[data-state=live]").wait_for()
+    yield tab.page
+    assert [error for error in tab.errors if "400 (Bad Request)" not in error] == [], (
+        "400: a refusal that a test asks for"
+    )
+
+
+def sign_in(page: Page, stack: RunningStack) -> None:
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_label("Or the file .local/demo.json").set_input_files(stack.local_dir / "demo.json")
+    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+    page.get_by_text("Signed in with the token").wait_for()
+
+
+def fill(page: Page, side: str, amount: str, price: str) -> None:
+    page.get_by_label(side, exact=True).check()
+    page.get_by_label(re.compile(r"^Amount \(")).fill(amount)
+    page.get_by_label(re.compile(r"^Limit price")).fill(price)
+
+
+def submit(page: Page, side: str) -> None:
+    page.locator("#ticket").get_by_role("button", name=re.compile(f"^{side} ")).click()
+
+
+def said(page: Page, words: str) -> str:
+    page.locator("#ticket-said", has_text=words).wait_for()
+    return page.locator("#ticket-said").inner_text()
+
+
+def level(page: Page, side: str, price: str) -> str:
+    """Wait until the ladder has a level. Return its row's text."""
+    row = page.locator(f"#{side} tr", has=page.get_by_role("button", name=price, exact=True))
+    row.wait_for()
+    return row.inner_text()
+
+
+def test_an_order_rests_in_the_ladder_is_crossed_and_balances_change(page: Page, market: Market) -> None:
+    fill(page, "Buy", "0.5", "1000")
+    assert "Holds 500 BRL" in page.locator("#ticket-holds").inner_text()
+    submit(page, "Buy")
+    assert "It is open." in said(page, "Buy order taken.")
+    assert level(page, "bids", "1 000").split() == ["1", "000", "0.5", "0.5"]
+    page.locator("#orders tr", has_text="limit").wait_for()
+    market.place("SELL", 1000, "0.5")
+    page.locator("#orders", has_text="None.").wait_for()
+    page.locator("#bids tr").wait_for(state="detached")
+    page.locator("#tape tr", has_text="1 000").wait_for()
+    held = page.locator("#balances tr", has=page.get_by_role("rowheader", name=market.base))
+    held.get_by_text("100.5", exact=True).wait_for()
+
+
+def test_an_order_that_crosses_at_once_is_said_to_be_filled_with_the_balances_before_and_after(
+    page: Page, market: Market
+) -> None:
+    market.place("SELL", 990, "0.25")
+    level(page, "asks", "990")
+    page.get_by_role("button", name="990", exact=True).click()
+    assert page.get_by_label(re.compile(r"^Limit price")).input_value() == "990"
+    fill(page, "Buy", "0.25", "990")
+    submit(page, "Buy")
+    words = said(page, "now.")
+    assert "FILLED. Executed 0.25" in words
+    assert f"{market.base} available: 100 before, 100.25 now." in words
+
+
+@pytest.mark.parametrize(
+    ("amount", "price", "reason"),
+    [
+        ("1000000", "1000000", "Refused: Insufficient funds. Lower the amount"),
+        ("0.5", "0.123456789", "Refused: Invalid parameters: price."),
+        ("", "5", "Amount: type a number."),
+        ("0.5", "0", "Limit price: it must be above 0."),
+    ],
+)
+def test_a_refusal_shows_its_reason(page: Page, amount: str, price: str, reason: str) -> None:
+    fill(page, "Buy", amount, price)
+    submit(page, "Buy")
+    assert said(page, reason.split(".")[0]).startswith(reason)
+    page.locator("#orders", has_text="None.").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("type_", "members"),
+    [
+        ("stop_limit", {"amount": "0.1", "price": "1100", "stop_price": "1050"}),
+        ("trailing", {"amount": "0.1", "price": "1100", "distance": "10"}),
+        ("iceberg", {"amount": "1", "price": "900", "step_amount": "0.2"}),
+    ],
+)
+def test_every_resting_type_is_placed_by_its_members(page: Page, type_: str, members: dict[str, str]) -> None:
+    page.locator("select[name=type]").select_option(type_)
+    shown = page.locator("#ticket label[data-member]:visible input[inputmode=decimal]")
+    assert {one.get_attribute("name") for one in shown.all()} == set(members)
+    for name, value in members.items():
+        page.locator(f"#ticket input[name={name}]").fill(value)
+    submit(page, "Buy")
+    assert "It is open." in said(page, "Buy order taken.")
+    page.locator("#orders tr", has_text=type_.replace("_", " ")).wait_for()
+    page.get_by_role("button", name="Cancel all in this market").click()
+    page.locator("#orders-said", has_text="1 cancelled.").wait_for()
+
+
+def test_an_order_is_cancelled_from_the_list(page: Page) -> None:
+    fill(page, "Sell", "0.5", "1200")
+    submit(page, "Sell")
+    level(page, "asks", "1 200")
+    page.get_by_role("button", name=re.compile("^Cancel the sell order")).click()
+    page.locator("#orders-said", has_text="Cancelled").wait_for()
+    page.locator("#asks tr").wait_for(state="detached")
+
+
+def test_the_page_comes_back_after_its_connection_is_cut(page: Page, market: Market) -> None:
+    page.context.set_offline(True)
+    page.evaluate("() => window.dispatchEvent(new Event('offline'))")
+    market.place("BUY", 800, "0.125")
+    page.context.set_offline(False)
+    assert level(page, "bids", "800").split() == ["800", "0.125", "0.125"]
+
+
+def test_the_one_time_address_signs_in_once_and_the_token_leaves_the_address_bar(tab: Tab, venue: RunningStack) -> None:
+    (address,) = re.findall(r"http://\S+/console#token=\S+", venue.output)
+    tab.page.goto(address)
+    tab.page.get_by_text("Signed in with the token").wait_for()
+    assert tab.page.url == f"{venue.base_url}/console"
+    tab.page.goto("about:blank")
+    tab.page.goto(address)
+    tab.page.locator("#liveness[data-state=live]").wait_for()
+    assert "Not signed in" in tab.page.locator("#who").inner_text()
+
+
+def test_an_order_is_placed_by_keyboard_alone(page: Page) -> None:
+    page.keyboard.press("Tab")
+    for _ in range(60):
+        if page.evaluate("document.activeElement.name") == "amount":
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.type("0.5")
+    page.keyboard.press("Tab")
+    page.keyboard.type("700")
+    page.keyboard.press("Enter")
+    said(page, "Buy order taken.")
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(
+    page: Page, market: Market, size: Any, scheme: Any, tmp_path: Path
+) -> None:
+    market.place("BUY", 900, "1")
+    market.place("SELL", 950, "2")
+    level(page, "asks", "950")
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    found = Axe().run(page).response["violations"]
+    assert found == [], json.dumps(found, indent=1)[:4000]
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    page.screenshot(path=tmp_path / f"console-{size['width']}-{scheme}.png", full_page=True)
