@@ -64,7 +64,7 @@ GUARDS = [
     Guard(
         "an order is decided in one step only where nothing is due before it",
         "chalicelib/domain/books/commands.py",
-        "        is_due\n        or book.triggers",
+        "        (expiries and expiries[0][0] <= at_ms)\n        or book.triggers",
         "        book.triggers",
         "tests/domain/books/test_expiry.py",
     ),

@@ -22,8 +22,6 @@ from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple, assert_never
 
-import msgspec
-
 from chalicelib.domain.books.events import (
     Accepted,
     Amended,
@@ -85,7 +83,7 @@ class Book:
     __slots__ = (
         "asks", "at_ms", "bids", "by_customer", "calm", "cancelling", "expiries",
         "halted_until_ms", "incoming", "last_trade",
-        "open_orders", "reference", "rules", "scale", "status", "triggers", "version", "window",
+        "open_orders", "reference", "rules", "scale", "status", "trades_now", "triggers", "version", "window",
     )  # fmt: skip
 
     def __init__(self, rules: BookRules, status: BookStatus = BookStatus.ACTIVE) -> None:
@@ -101,6 +99,8 @@ class Book:
         """The price band's reference: the last trade price, or what the operator has set since (O11)."""
         self.halted_until_ms: int | None = None
         """When the halt ends, Unix ms; None: the book is not halted (O12)."""
+        self.trades_now = status is BookStatus.ACTIVE
+        """Whether orders are matched: the book is ACTIVE and not halted."""
         self.window = Window()
         """The trade prices of the circuit breaker's window; empty where it is off."""
         self.scale = unit(rules.base_decimals)
@@ -144,6 +144,7 @@ class Book:
         if terms == self.terms:
             return
         self.version, self.status = terms.version, terms.status
+        self.set_halt(self.halted_until_ms)
         self.rules = terms.rules(self.rules.base_decimals)
         if not terms.protection.halt_bps:
             self.window.clear()
@@ -154,11 +155,6 @@ class Book:
     def last_price(self) -> int | None:
         """The price of the last trade in journal order; None before the first (O1)."""
         return None if self.last_trade is None else self.last_trade[0]
-
-    @property
-    def trades_now(self) -> bool:
-        """Whether orders are matched: the book is ACTIVE and not halted."""
-        return self.status is BookStatus.ACTIVE and self.halted_until_ms is None
 
     def note_trade(self, price: int, maker: str, taker: str) -> None:
         """Take note of a trade: parked orders are triggered by it, references and the breaker's window move."""
@@ -188,8 +184,14 @@ class Book:
         self.reference = reference
         self.find_calm()
 
-    def halt(self, until_ms: int) -> None:
+    def set_halt(self, until_ms: int | None) -> None:
+        """Let the book be halted until then, or no longer (None)."""
         self.halted_until_ms = until_ms
+        self.trades_now = self.status is BookStatus.ACTIVE and until_ms is None
+
+    def halt(self, until_ms: int) -> None:
+        """Halt the book and begin an empty window (O12)."""
+        self.set_halt(until_ms)
         self.window.clear()
         self.find_calm()
 
@@ -198,7 +200,8 @@ class Book:
 
     def rest(self, order: OpenOrder) -> None:
         """Put an order into the book, behind all others at its price."""
-        placed, price = order.placed, order.price
+        placed = order.placed
+        price = placed.price
         if price is None:
             raise Inconsistent("an order rests at a price")
         (self.bids if placed.side is BUY else self.asks).rest(order, price)
@@ -209,16 +212,16 @@ class Book:
             self.by_customer[customer] = {order_id: order}
         else:
             orders[order_id] = order
-        if order.expires_at_ms is not None:
-            self.expect_expiry(order.expires_at_ms, order_id)
+        if placed.expires_at_ms is not None:
+            self.expect_expiry(placed.expires_at_ms, order_id)
 
     def index(self, order: OpenOrder) -> None:
         """Let an order that is parked be found by its id, its customer and its expiry."""
         placed = order.placed
         self.open_orders[placed.order_id] = order
         self.by_customer.setdefault(placed.customer, {})[placed.order_id] = order
-        if order.expires_at_ms is not None:
-            self.expect_expiry(order.expires_at_ms, placed.order_id)
+        if placed.expires_at_ms is not None:
+            self.expect_expiry(placed.expires_at_ms, placed.order_id)
 
     def park(self, order: OpenOrder) -> None:
         """Let an order wait for its trade (O2, O5)."""
@@ -233,38 +236,42 @@ class Book:
         self.find_calm()
         return order
 
-    def replace(self, order: OpenOrder, *, price: int, shown: int) -> OpenOrder:
-        """Put a resting order behind all others at a price, showing so much of it, and return it as it rests now."""
-        fresh = msgspec.structs.replace(order, price=price, hidden=order.remaining - shown)
-        side, placed = self.side(order.placed.side), order.placed
+    def replace(self, order: OpenOrder, fresh: OpenOrder) -> OpenOrder:
+        """Take a resting order out, and let it rest with its terms of now behind all others at its price."""
+        side, placed, price = self.side(order.placed.side), fresh.placed, fresh.placed.price
+        if price is None:
+            raise Inconsistent("an order rests at a price")
         side.remove(order)
         side.rest(fresh, price)
         self.open_orders[placed.order_id] = fresh
         self.by_customer[placed.customer][placed.order_id] = fresh
         return fresh
 
+    def show_next(self, order: OpenOrder, shown: int) -> OpenOrder:
+        """Let an iceberg order show so much of it, its next slice, behind all others at its price (O6)."""
+        return self.replace(order, OpenOrder(order.placed, order.remaining, order.hold, order.remaining - shown))
+
     def amend(self, event: Amended) -> None:
         """Give an order its new terms (O8)."""
         placed = event.order
-        order = self.open_orders[placed.order_id]
-        side = self.side(placed.side)
-        parked = placed.order_id in self.triggers
+        order, side = self.open_orders[placed.order_id], self.side(placed.side)
         hold = order.hold + event.extra - event.released
-        if not parked:
-            side.show(order, 0)
-        order.remaining, order.hidden = event.remaining, event.remaining
-        order.placed, order.quantity, order.hold = event.after, event.quantity, hold
-        if parked:
-            order.hidden, order.price = 0, event.price
+        if placed.order_id in self.triggers:
+            order.placed, order.remaining, order.hold = event.after, event.remaining, hold
             if not event.keeps_place:
                 self.triggers.renew(placed.order_id)
                 self.find_calm()
         elif event.keeps_place:
+            side.show(order, 0)
+            order.placed, order.remaining, order.hold, order.hidden = (
+                event.after,
+                event.remaining,
+                hold,
+                event.remaining,
+            )
             side.show(order, event.shown)
-        elif event.price is None:
-            raise Inconsistent("an order rests at a price")
         else:
-            self.replace(order, price=event.price, shown=event.shown)
+            self.replace(order, OpenOrder(event.after, event.remaining, hold, event.remaining - event.shown))
 
     def forget(self, order: OpenOrder) -> None:
         """Remove an order that has left its price level, or is no longer parked, from the indexes."""
@@ -282,7 +289,7 @@ class Book:
             self.unpark(placed.order_id)
             return Closed(placed, status, reason, order.remaining, order.hold)
         shown = order.remaining - order.hidden
-        closed = Closed(placed, status, reason, order.remaining, order.hold, order.price, shown)
+        closed = Closed(placed, status, reason, order.remaining, order.hold, placed.price, shown)
         self.side(placed.side).remove(order)
         self.forget(order)
         return closed
@@ -337,10 +344,7 @@ class Book:
                 resting.hidden = remaining - shown
                 self.rest(resting)
             case Sliced(order, shown):
-                slicing = self.open_orders[order.order_id]
-                if slicing.price is None:
-                    raise Inconsistent("an order rests at a price")
-                self.replace(slicing, price=slicing.price, shown=shown)
+                self.show_next(self.open_orders[order.order_id], shown)
             case Parked():
                 self.park(self._arrived())
             case Triggered(order):
@@ -358,7 +362,7 @@ class Book:
             case Halted(until_ms):
                 self.halt(until_ms)
             case Resumed(_, reference):
-                self.halted_until_ms = None
+                self.set_halt(None)
                 if reference is not None:
                     self.refer_to(reference)
             case CancelRefused() | AmendRefused():

@@ -41,8 +41,6 @@ from chalicelib.domain.books.vocabulary import (
 )
 from chalicelib.support.consistency import Inconsistent
 
-CLOSED = BookStatus.CLOSED
-
 
 class Step(msgspec.Struct, frozen=True, gc=False):
     """Events that belong together: the journal may end before and after them, never among them.
@@ -70,13 +68,11 @@ def decide(book: Book, command: Command, at_ms: int) -> Iterable[Step]:
     changed and must be thrown away (``give_up``).
     """
     expiries = book.expiries
-    is_due = bool(expiries) and expiries[0][0] <= at_ms
     if (
-        is_due
+        (expiries and expiries[0][0] <= at_ms)
         or book.triggers.queue
         or book.cancelling is not None
-        or book.status is CLOSED
-        or book.halted_until_ms is not None
+        or not book.trades_now
     ):
         return _decide_between_follow_ups(book, command, at_ms)
     if type(command) is PlaceOrder:
@@ -107,7 +103,7 @@ def follow_ups(book: Book, at_ms: int) -> Iterator[Step]:
     while (due := book.first_due(at_ms)) is not None:
         yield Step([book.close(due, CloseReason.EXPIRED, OrderStatus.EXPIRED)])
     if book.halted_until_ms is not None and book.halted_until_ms <= at_ms:
-        book.halted_until_ms = None
+        book.set_halt(None)
         yield Step([Resumed(None, None)])
     while book.trades_now and (head := book.triggers.head()) is not None:
         order, trade = head
@@ -193,7 +189,7 @@ def _change(book: Book, command: ChangeBook) -> Event:
 
 def _resume(book: Book, command: ResumeBook) -> Event:
     """End a halt, if there is one, and set the price band's reference, if the operator names one (O11, O12)."""
-    book.halted_until_ms = None
+    book.set_halt(None)
     if command.reference is not None:
         book.refer_to(command.reference)
     return Resumed(command.command_id, command.reference)

@@ -20,29 +20,34 @@ LEFT_SPARE = 16
 
 
 class OpenOrder(msgspec.Struct, eq=False, gc=False):
-    """An order that can still trade, and the terms that it has now.
+    """An order that can still trade.
 
-    placed: the command as it was asked for, with the price and quantity of its last amendment (O8); shared by all
-    events about the order.
-    price: limit in quote base units for a whole base asset, None: it takes any. quantity: base units, filled ones too;
-    remaining: of these, what is unfilled; 0 once the order has left the book. hold: what it still holds, base units of
-    the held asset. expires_at_ms: from when on it does not trade (R24), None: never. hidden: what of the remainder the
-    book does not show: more than 0 for an iceberg order alone (O6).
+    placed: the command as it was asked for, with the price and quantity of its last amendment (O8): the order's terms
+    of now; shared by all events about the order.
+    remaining: what of its quantity is unfilled, base units; 0 once the order has left the book. hold: what it still
+    holds, base units of the held asset. hidden: what of the remainder the book does not show; more than 0 for an
+    iceberg order alone (O6).
     """
 
     placed: PlaceOrder
-    price: int | None
-    quantity: int
     remaining: int
     hold: int
-    expires_at_ms: int | None
     hidden: int = 0
+
+    @property
+    def price(self) -> int | None:
+        """Its limit, quote base units for a whole base asset; None: it takes any."""
+        return self.placed.price
+
+    @property
+    def quantity(self) -> int:
+        """Base units, with what is filled."""
+        return self.placed.quantity
 
 
 def opened(placed: PlaceOrder) -> OpenOrder:
-    """Return an order of which nothing is filled, on the terms that were asked for."""
-    quantity = placed.quantity
-    return OpenOrder(placed, placed.price, quantity, quantity, placed.hold, placed.expires_at_ms)
+    """Return an order of which nothing is filled."""
+    return OpenOrder(placed, placed.quantity, placed.hold)
 
 
 class PriceLevel:
@@ -113,9 +118,10 @@ class BookSide:
 
     def remove(self, order: OpenOrder) -> None:
         """Take a resting order out of the book; nothing remains of it then."""
-        if order.price is None:
+        price = order.placed.price
+        if price is None:
             raise Inconsistent("an order rests at a price")
-        level = self.levels[self.sign * order.price]
+        level = self.levels[self.sign * price]
         level.quantity += order.hidden
         order.hidden = 0
         self.take(level, order, order.remaining)

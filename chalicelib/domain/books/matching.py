@@ -23,7 +23,6 @@ from chalicelib.domain.books.protection import CALM_NONE, is_in_band, is_too_far
 from chalicelib.domain.books.triggers import Trade
 from chalicelib.domain.books.vocabulary import (
     SLICES_MAX,
-    BookStatus,
     CloseReason,
     OrderStatus,
     OrderType,
@@ -35,7 +34,6 @@ from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.fees import BPS
 
 LIMIT = OrderType.LIMIT
-ACTIVE = BookStatus.ACTIVE
 GTC, FOK = TimeInForce.GTC, TimeInForce.FOK
 BUY = Side.BUY
 NO_PREVENTION = SelfTradePrevention.NONE
@@ -58,7 +56,7 @@ def place(book: Book, command: PlaceOrder, at_ms: int) -> list[Event]:
     if command.expires_at_ms is not None and command.expires_at_ms <= at_ms:
         expired = Closed(command, OrderStatus.EXPIRED, CloseReason.EXPIRED, command.quantity, command.hold)
         return [Accepted(command), expired]
-    if book.status is not ACTIVE or book.halted_until_ms is not None:  # ``trades_now``, written out for speed
+    if not book.trades_now:
         return reject(command, CloseReason.BOOK_INACTIVE)
     events: list[Event] = [Accepted(command)]
     if command.order_type is LIMIT or not command.order_type.is_parked:
@@ -79,7 +77,8 @@ def trigger(book: Book, order_id: str, trade: Trade) -> list[Event]:
 
 def _enter(book: Book, order: OpenOrder, events: list[Event]) -> None:
     """Match an order that arrives now, by its terms of now, then rest or close what is left; append the events."""
-    command, price = order.placed, order.price
+    command = order.placed
+    price = command.price
     makers = book.asks if command.side is BUY else book.bids
     keys = makers.keys
     limit_key = _worst_key(makers) if price is None else makers.sign * price
@@ -215,7 +214,7 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
     command, rules, scale = order.placed, book.rules, book.scale
     prevention, keys, levels = rules.self_trade_prevention, makers.keys, makers.levels
     taker_buys = command.side is BUY
-    budgeted = taker_buys and order.price is None
+    budgeted = taker_buys and command.price is None
     reference, (calm_low, calm_high) = book.reference, book.calm
     while order.remaining and keys and keys[-1] >= limit_key:
         level = levels[keys[-1]]
@@ -260,7 +259,7 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
         buyer, seller = (order, maker) if taker_buys else (maker, order)
         seller.hold -= quantity
         unpaid = buyer.hold - notional
-        buyer_price = buyer.price
+        buyer_price = buyer.placed.price
         if not buyer.remaining:
             buyer.hold = 0
         elif buyer_price is None:
@@ -296,7 +295,7 @@ def _next_slice(book: Book, maker: OpenOrder, price: int) -> Sliced:
     """Let an iceberg order show its next slice, behind all orders at its price, with what the last one left (O6)."""
     left = maker.remaining - maker.hidden
     hidden = hidden_of(maker.remaining, maker.placed.step or maker.remaining, price, book.scale)
-    fresh = book.replace(maker, price=price, shown=maker.remaining - hidden)
+    fresh = book.show_next(maker, maker.remaining - hidden)
     return Sliced(fresh.placed, fresh.remaining - fresh.hidden, left)
 
 

@@ -146,7 +146,7 @@ def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
             price, maker, taker = content["lastTrade"]
             book.last_trade = int(price), str(maker), str(taker)
         book.reference = book.last_price if content["reference"] is None else int(content["reference"])
-        book.halted_until_ms = None if content["haltedUntil"] is None else int(content["haltedUntil"])
+        book.set_halt(None if content["haltedUntil"] is None else int(content["haltedUntil"]))
         for kept, rows in zip((book.window.lows, book.window.highs), content["window"], strict=True):
             kept.extend((int(second), int(price)) for second, price in rows)
         for facts, remaining, *hidden in content["orders"]:

@@ -117,7 +117,7 @@ def check(book: Book, *, dust_may_rest: bool = False) -> None:
     heap = book.expiries
     if not all(heap[(at - 1) // 2] <= heap[at] for at in range(1, len(heap))):
         raise Inconsistent("expiries are in disorder")
-    expiring = ((order.expires_at_ms, order_id) for order_id, order in book.open_orders.items())
+    expiring = ((order.placed.expires_at_ms, order_id) for order_id, order in book.open_orders.items())
     expected = {expiry for expiry in expiring if expiry[0] is not None}
     if not expected <= set(heap):
         raise Inconsistent("an expiry is forgotten")

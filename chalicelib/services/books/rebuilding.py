@@ -303,8 +303,7 @@ def _expiries(fold: BookFold, waiting: _Waiting) -> Iterator[Expiry]:
     until_ms = fold.state.book.halted_until_ms
     if until_ms is not None:
         yield halt_end(fold.key, until_ms)
-    resting = [(order.placed, order.expires_at_ms) for order in fold.state.book.open_orders.values()]
-    for placed, expires_at_ms in resting + [(placed, placed.expires_at_ms) for placed in waiting.orders]:
-        if expires_at_ms is not None:
+    for placed in [order.placed for order in fold.state.book.open_orders.values()] + waiting.orders:
+        if placed.expires_at_ms is not None:
             owner = customer_key(fold.config.instance, placed.customer)
-            yield Expiry(fold.key, owner, placed.order_id, expires_at_ms)
+            yield Expiry(fold.key, owner, placed.order_id, placed.expires_at_ms)

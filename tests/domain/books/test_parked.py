@@ -201,7 +201,7 @@ def test_the_queue_stands_while_the_book_is_paused_and_its_orders_can_be_cancell
     decided(book, stop("one", SELL, 100, 99), stop("late", SELL, 100, 99, expires_at_ms=AT_MS + 5))
     decided(book, stop("two", SELL, 100, 99), limit("maker", BUY, 100, 1))
     begun(book, limit("taker", SELL, 100, 1))
-    book.status = BookStatus.PAUSED
+    book.change(change_to(BookStatus.PAUSED, 1).terms)
     assert followed_up(book) == []
     (cancelled,) = decided(book, CancelOrder("c", "one", "customer of one"))
     assert isinstance(cancelled, Closed)
