@@ -209,7 +209,7 @@ def test_the_queue_stands_while_the_book_is_paused_and_its_orders_can_be_cancell
     (expired,) = followed_up(book, AT_MS + 5)
     assert isinstance(expired, Closed)
     assert expired.status is OrderStatus.EXPIRED
-    events = decided(book, change_to(BookStatus.ACTIVE, 1))
+    events = decided(book, change_to(BookStatus.ACTIVE, 2))
     assert triggered(events) == ["two"]
 
 
