@@ -164,8 +164,14 @@ def test_a_document_is_shown_to_everybody_and_by_reading_alone(client: Client, p
     assert answer_bytes(answer.body.decode()) < LAMBDA_ANSWER_BYTES_MAX
     assert client.http.request("HEAD", path).body == b""
     assert client.http.post(path).status_code == 404
+    assert client.http.get(path, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
     if not path.startswith("/docs/"):
         assert path in client.http.get("/").json_body["documents"]
+
+
+def test_the_reference_has_one_address(client: Client) -> None:
+    answer = client.http.get("/docs/")
+    assert (answer.status_code, answer.headers["Location"]) == (308, "../docs")
 
 
 def test_health_is_whether_the_tables_answer_asked_once_in_two_seconds(

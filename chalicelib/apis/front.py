@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.apis.kit.mounts import DOCUMENTS, HEALTH_PATH, ROOT_PATH
-from chalicelib.apis.reference import document
+from chalicelib.apis.kit.mounts import DOCUMENTS, HEALTH_PATH, REFERENCE_PATH, ROOT_PATH
+from chalicelib.apis.reference import FILES
 from chalicelib.support.telemetry import logger
 
 REMEMBERED_S = 2.0
@@ -27,7 +27,7 @@ WHAT_THIS_IS = {
         {"desk": "escrow", "path": "/2.0", "page": "docs/escrow-desk.md"},
     ],
     "health": HEALTH_PATH,
-    "documents": sorted(path for path in DOCUMENTS if not path.startswith("/docs/")),
+    "documents": sorted(path for path in DOCUMENTS if not path.startswith(f"{REFERENCE_PATH}/")),
     "where_to_begin": "README.md of the checkout; a local run writes what a client needs to .local/demo.json.",
 }
 
@@ -45,11 +45,14 @@ class Front:
         self._answered = False
 
     def answer(self, request: HttpRequest) -> HttpResponse:
-        """Answer 200 with what a path shows; ``/health`` 503 while the tables do not answer. Never raises."""
+        """Answer with what a path shows; ``/health`` with 503 while the tables do not answer. Never raises."""
         if request.path == ROOT_PATH:
             return _json(200, WHAT_THIS_IS)
-        if request.path in DOCUMENTS:
-            return document(DOCUMENTS[request.path])
+        if request.path == f"{REFERENCE_PATH}/":
+            return HttpResponse(308, "", {"Location": f"..{REFERENCE_PATH}"})
+        shown = FILES.answer(DOCUMENTS.get(request.path, ""), request)
+        if shown is not None:
+            return shown
         if self._tables_answer():
             return _json(200, {"status": "ok"})
         said = _json(503, {"status": "unavailable", "message": "The tables do not answer."})

@@ -18,10 +18,11 @@ VENDORED = {
     "noble-secp256k1-3.2.0": ("index.js",),
 }
 """What ``/docs`` loads of others, as their packages have it (T132): the viewer, and the arithmetic of wallets."""
+REFERENCE_PATH = "/docs"
 DOCUMENTS = {
-    "/docs": "docs.html",
-    **{f"/docs/{name}": name for name in ("docs.css", "docs.js", "signing.js", "wallet.js")},
-    **{f"/docs/{folder}/{name}": f"{folder}/{name}" for folder, names in VENDORED.items() for name in names},
+    REFERENCE_PATH: "docs.html",
+    **{f"{REFERENCE_PATH}/{name}": name for name in ("docs.css", "docs.js", "signing.js", "wallet.js")},
+    **{f"{REFERENCE_PATH}/{folder}/{name}": f"{folder}/{name}" for folder, names in VENDORED.items() for name in names},
     "/asyncapi.json": "asyncapi.json",
     "/openapi.json": "openapi.json",
     **{f"/openapi/{d}.json": f"openapi/{d}.json" for d in ("book", "trade", "taker", "escrow")},
@@ -34,7 +35,7 @@ CONSOLE_PATH = "/console"
 def desk_of(method: str, path: str) -> str:
     """Return the desk that answers: book, trade, taker or escrow; or front or console, which are none."""
     if method in ("GET", "HEAD"):
-        if path in (ROOT_PATH, HEALTH_PATH) or path in DOCUMENTS:
+        if path in (ROOT_PATH, HEALTH_PATH, f"{REFERENCE_PATH}/") or path in DOCUMENTS:
             return "front"
         if f"{path}/".startswith(f"{CONSOLE_PATH}/"):
             return "console"
