@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -14,6 +15,8 @@ import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
 
+from tallybook_client import MakerDesk
+from tallybook_client.taker import Domain, Wallet
 from tests.browser.conftest import Tab
 from tests.infra.stack import RunningStack
 
@@ -241,3 +244,82 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(
     assert found == [], json.dumps(found, indent=1)[:4000]
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     page.screenshot(path=tmp_path / f"console-{size['width']}-{scheme}.png", full_page=True)
+
+
+@pytest.fixture
+def desks(tab: Tab, venue: RunningStack) -> Iterator[Page]:
+    """The console, signed in with the demo's file; what the tests of the other desks use."""
+    tab.page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+    tab.page.goto(f"{venue.base_url}/console")
+    sign_in(tab.page, venue)
+    yield tab.page
+    assert [error for error in tab.errors if "(Unprocessable Entity)" not in error] == []
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name).first.click()
+
+
+def test_an_escrow_order_goes_from_payment_to_release(desks: Page) -> None:
+    desks.get_by_role("link", name="Escrow").click()
+    desks.get_by_label("Name", exact=True).fill("<b>Tent</b> & pegs")
+    press(desks, "Agree on the order")
+    timeline = desks.locator("#escrow-order")
+    timeline.get_by_role("heading", name="<b>Tent</b> & pegs · 30.00 €").wait_for()
+    for button, follows in (
+        ("Pay from the buyer's wallet", "Held now: 30.00 €. Next: It is paid; the seller accepts or rejects."),
+        ("Accept", "Held now: 30.00 €. Next: The seller delivers"),
+        ("Validate", "Held now: nothing. Next: Nothing: the seller has the money."),
+    ):
+        timeline.get_by_role("button", name=button, exact=True).click()
+        timeline.get_by_text(follows).wait_for()
+    assert timeline.locator(".timeline .done").count() == 5
+
+
+def test_an_escrow_order_is_refunded_and_a_refusal_shows_its_reason(desks: Page) -> None:
+    desks.get_by_role("link", name="Escrow").click()
+    desks.get_by_label("Value", exact=True).fill("much")
+    press(desks, "Agree on the order")
+    desks.locator("#escrow-said", has_text="Refused: The value").wait_for()
+    desks.get_by_label("Value", exact=True).fill("12.5")
+    press(desks, "Agree on the order")
+    timeline = desks.locator("#escrow-order")
+    timeline.get_by_role("heading", name="12.50 €").wait_for()
+    timeline.get_by_role("button", name="Pay from the buyer's wallet").click()
+    timeline.get_by_role("button", name="Refund").click()
+    timeline.get_by_text("Cancelled").first.wait_for()
+    timeline.get_by_text("Held now: nothing.").wait_for()
+
+
+def test_a_signed_order_is_locked_filled_in_part_and_given_back(desks: Page, venue: RunningStack) -> None:
+    keys = venue.demo["taker_desk"]
+    domain = Domain(chain_id=keys["chain_id"], verifying_contract=keys["verifying_contract"])
+    maker = MakerDesk(venue.base_url, Wallet(keys["maker_private_key"], domain))
+    offer = maker.create(
+        maker.sign(
+            is_buy=True, ticker=keys["whole_shares_ticker"], asset=keys["asset"], exchange=keys["exchange"],
+            price=150 * 10**18, quantity=100, deadline=int(time.time()) + 86_400,
+        )
+    )  # fmt: skip
+    desks.get_by_role("link", name="Signed orders").click()
+    desks.locator("#available").get_by_role("button", name="Lock").click()
+    taken = desks.locator("#taken")
+    taken.get_by_text("locked", exact=True).wait_for()
+    taken.get_by_role("button", name="Fill").click()
+    desks.get_by_label("Quantity", exact=True).fill("40")
+    desks.get_by_role("dialog").get_by_role("button", name="Fill").click()
+    desks.locator("#signed-said", has_text="Filled for 6 000; the order is partially filled.").wait_for()
+    taken.get_by_role("button", name="Give back").click()
+    desks.locator("#available").get_by_role("button", name="Lock").wait_for()
+    assert maker.order(offer.id).filled_quantity == 40
+
+
+@pytest.mark.parametrize("view", ["signed", "escrow"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_axe_finds_nothing_at_the_other_desks(desks: Page, view: str, size: Any) -> None:
+    desks.set_viewport_size(size)
+    desks.locator(f'nav a[href="#{view}"]').click()
+    desks.locator(f"#{view}-age", has_text="As of").wait_for()
+    found = Axe().run(desks).response["violations"]
+    assert found == [], json.dumps(found, indent=1)[:4000]
+    assert desks.evaluate("document.documentElement.scrollWidth") <= size["width"]

@@ -2,7 +2,7 @@
 
 import { Depth } from "./depth.js";
 import { parseJson } from "./decimals.js";
-import { Refusal } from "./trade_api.js";
+import { Refusal } from "./send.js";
 
 const PING_MS = 25_000;
 const SILENT_MS_MAX = 50_000; // a ticker is repeated every 25 to 35 seconds

@@ -2,12 +2,16 @@
 
 import { Candles, DepthChart } from "./charts.js";
 import { forPeople } from "./decimals.js";
+import { EscrowApi, EscrowOrders } from "./escrow.js";
 import { Ladder } from "./ladder.js";
 import { Live } from "./live.js";
 import { Orders } from "./orders.js";
 import { byId, make, onceAFrame, row, say, timeOf } from "./page.js";
-import { reasonOf, Ticket } from "./ticket.js";
-import { NoAnswer, Refusal, TradeApi } from "./trade_api.js";
+import { NoAnswer, Refusal, send } from "./send.js";
+import { SignedOrders, TakerApi } from "./signed.js";
+import { Ticket } from "./ticket.js";
+import { TradeApi } from "./trade_api.js";
+import { reasonOf } from "./words.js";
 
 const TRADES_SHOWN = 40;
 const CHART_LEVELS = 100;
@@ -16,6 +20,8 @@ const TRADES_READ = 1_000;
 const base = new URL(".", location.href);
 base.hash = base.search = "";
 let api = new TradeApi(base);
+let takerApi = null;
+let escrowApi = null;
 let settings = { websocket: null };
 let markets = [];
 let market = null;
@@ -30,6 +36,11 @@ const now = () => ({ api, market, balances, depth });
 const ladder = new Ladder((price) => ticket.takePrice(price));
 const ticket = new Ticket(now, accountChanged);
 const orders = new Orders(now);
+const views = {
+  market: { show() {}, hide() {} },
+  signed: new SignedOrders(() => takerApi),
+  escrow: new EscrowOrders(() => escrowApi),
+};
 const candles = new Candles(byId("candles"), byId("candles-said"));
 const depthChart = new DepthChart(byId("depth"), byId("depth-said"));
 
@@ -147,25 +158,42 @@ function follow(symbol) {
   quietly(accountChanged);
 }
 
-async function signIn(signer) {
-  const next = new TradeApi(base, signer);
-  await next.setClock();
-  await next.get("/user/balances");
-  api = next;
-  byId("who").textContent = `Signed in with the token ${signer.token.slice(0, 6)}…`;
+/** Sign in at each desk of which there are credentials: those of demo.json, or of the form. */
+async function signIn({ trade_desk: trade, taker_desk: taker, escrow_desk: escrow }) {
+  const said = [];
+  if (trade?.token && trade.secret) {
+    const next = new TradeApi(base, trade);
+    await next.setClock();
+    await next.get("/user/balances");
+    api = next;
+    said.push(`the token ${trade.token.slice(0, 6)}…`);
+  }
+  if (taker?.api_key) {
+    const next = new TakerApi(base, taker);
+    await next.get("/takers/orders", { page_size: 1 });
+    takerApi = next;
+    said.push("a taker's key");
+  }
+  if (escrow?.secret_key) {
+    const next = new EscrowApi(base, escrow.secret_key);
+    await next.get("/accounts/me");
+    escrowApi = next;
+    said.push("a merchant's key");
+  }
+  if (!said.length) throw new Refusal(0, 0, "Give a token with its secret, a taker's key, or a merchant's key.");
+  byId("who").textContent = `Signed in with ${said.join(", ")}`;
   byId("sign-in").textContent = "Sign in as another";
   if (market) follow(market.symbol);
+  views[viewNow()].show();
 }
 
 /** Take the one-time token of a local run out of the address, and get the demo's credentials for it. */
-async function demoSigner() {
+async function demoCredentials() {
   const given = /^#token=([\w-]+)$/.exec(location.hash)?.[1];
   if (!given) return null;
   history.replaceState(null, "", location.pathname + location.search);
-  const response = await fetch(new URL("console/demo", base), {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ token: given }),
-  });
-  return response.ok ? (await response.json()).trade_desk : null;
+  const { response, answer } = await send(new URL("console/demo", base), "POST", {}, JSON.stringify({ token: given }));
+  return response.ok ? answer : null;
 }
 
 function prepareSignIn() {
@@ -174,12 +202,13 @@ function prepareSignIn() {
   byId("sign-in-close").addEventListener("click", () => dialog.close());
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const { token, secret, file } = form.elements;
+    const [{ file }, typed] = [form.elements, (name) => form.elements[name].value.trim()];
     try {
-      const kept = file.files[0] ? JSON.parse(await file.files[0].text()).trade_desk : null;
-      const signer = kept ?? { token: token.value.trim(), secret: secret.value.trim() };
-      if (!signer.token || !signer.secret) throw new Refusal(0, 0, "Token and secret are both needed.");
-      await signIn(signer);
+      await signIn(file.files[0] ? JSON.parse(await file.files[0].text()) : {
+        trade_desk: { token: typed("token"), secret: typed("secret") },
+        taker_desk: { api_key: typed("api_key"), api_secret: typed("api_secret") },
+        escrow_desk: { secret_key: typed("secret_key") },
+      });
       form.reset();
       say(said, "");
       dialog.close();
@@ -190,24 +219,42 @@ function prepareSignIn() {
   });
 }
 
+const viewNow = () => (location.hash.slice(1) in views ? location.hash.slice(1) : "market");
+
+/** Show the view that the address names, and let the others rest. */
+function showView() {
+  const chosen = viewNow();
+  for (const [name, view] of Object.entries(views)) {
+    const isChosen = name === chosen;
+    byId(name).hidden = !isChosen;
+    const link = document.querySelector(`nav a[href="#${name}"]`);
+    if (isChosen) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+    if (isChosen) view.show();
+    else view.hide();
+  }
+}
+
 async function start() {
   prepareSignIn();
+  addEventListener("hashchange", showView);
   setInterval(showLiveness, 1_000);
   byId("interval").addEventListener("change", ({ target }) => {
     candles.seconds = Number(target.value);
     candles.draw();
   });
-  const [signer, given] = await Promise.all([
-    demoSigner().catch(() => null),
-    fetch(new URL("console/settings.json", base)).then((response) => (response.ok ? response.json() : settings)),
+  const [credentials, given] = await Promise.all([
+    demoCredentials().catch(() => null),
+    send(new URL("console/settings.json", base), "GET", {}).then(({ answer }) => answer),
   ]);
   settings = given;
+  showView();
   markets = await api.get("/public/pairs");
   const choice = byId("pair");
   choice.replaceChildren(...markets.map(({ symbol }) => make("option", { value: symbol }, symbol.replace("_", "/"))));
   choice.disabled = !markets.length;
   choice.addEventListener("change", () => follow(choice.value));
-  if (signer) await signIn(signer);
+  if (credentials) await signIn(credentials);
   if (!markets.length) throw new Refusal(0, 0, "This service shows no market: it has none, or no public instance.");
   const liveliest = markets.find(({ symbol }) => symbol === settings.first)?.symbol ?? markets[0].symbol;
   choice.value = liveliest;

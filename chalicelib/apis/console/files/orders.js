@@ -2,7 +2,7 @@
 
 import { forPeople, isPositive } from "./decimals.js";
 import { byId, make, row, say, timeOf } from "./page.js";
-import { reasonOf } from "./ticket.js";
+import { reasonOf } from "./words.js";
 
 const PAGE = 100;
 

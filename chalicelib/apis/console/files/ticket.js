@@ -2,7 +2,7 @@
 
 import { compare, forPeople, isPositive, read, subtract, times } from "./decimals.js";
 import { byId, make, say } from "./page.js";
-import { NoAnswer, Refusal } from "./trade_api.js";
+import { reasonOf } from "./words.js";
 
 const NUMBERS = {
   amount: "Amount",
@@ -39,24 +39,6 @@ const STATUSES = {
   executed_completely: "FILLED.",
   canceled: "It ended without resting: nothing more will trade.",
 };
-
-const HELP = {
-  40010: "Order a larger amount.",
-  40011: "Lower the amount or the price, or cancel an order that holds funds.",
-  40090: "The market takes no orders now: it is paused or halted.",
-  40100: "Sign in again; compare this machine's clock if the signature is out of time.",
-  40300: "This token may only read, or the customer is frozen.",
-  42900: "Too many requests: wait a moment.",
-  50000: "Whether the order was placed is not known: look at the open orders.",
-  503: "The service is in maintenance. Nothing was changed.",
-};
-
-/** Return what happened instead of a success, in words. */
-export function reasonOf(error) {
-  if (error instanceof NoAnswer) return `${error.message} Whether it was carried out is not known: look at the orders.`;
-  if (!(error instanceof Refusal)) throw error;
-  return `Refused: ${error.message} ${HELP[error.code] ?? ""}`.trim();
-}
 
 export class Ticket {
   /** now: {api, market, balances, depth} as of now. placed: called after an order was placed. */
