@@ -94,9 +94,10 @@ simulate: $(INSTALLED)
 soak: $(INSTALLED)
 	$(BIN)/python benchmarks/soak.py $(if $(SECONDS),--seconds $(SECONDS))
 
-# Twenty subscribers of the feed that are cut off again and again under load. SECONDS=600 is the duration of the load.
+# Twenty subscribers of the feed that are cut off again and again under load. SECONDS=600 is the duration of the load;
+# RATE=40 bounds its orders a second.
 feed: $(INSTALLED)
-	$(BIN)/python benchmarks/feed.py $(if $(SECONDS),--seconds $(SECONDS))
+	$(BIN)/python benchmarks/feed.py $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE))
 
 # Compares the matching core with the naive matcher over SEQUENCES=10000 random sequences and ten long runs: docs/testing.md.
 # FIRST=1 is the first seed. Takes a quarter of an hour.

@@ -43,10 +43,10 @@ from soak_stack import (
 )
 
 from benchmarks import feed_client
-from benchmarks.feed_checks import kept_of, percentile, problems_of
+from benchmarks.feed_checks import kept_of, kinds_of, percentile, problems_of
 from benchmarks.feed_phases import DISTURBED as DISTURBED_PHASE
 from benchmarks.feed_phases import UNDISTURBED as UNDISTURBED_PHASE
-from benchmarks.feed_socket import Market, SocketPlace
+from benchmarks.feed_socket import TOPICS, Market, SocketPlace
 from benchmarks.feed_socket_checks import Asset, socket_problems_of
 from chalicelib import wiring
 
@@ -66,7 +66,7 @@ def feed(folder: Path, options: argparse.Namespace, seed: int) -> Report:
         try:
             url = stack.start_pushes()
             with (
-                clients_of(stack, options.clients, seed) as clients,
+                clients_of(stack, options.clients, seed, options.rate) as clients,
                 Workers(feed_client.run, _places(stack, url, options, seed)) as subscribers,
             ):
                 subscribers.start()
@@ -90,11 +90,13 @@ def feed(folder: Path, options: argparse.Namespace, seed: int) -> Report:
     problems += [problem for one in told for problem in problems_of(kept, one)]
     markets, assets = _markets(stack), _assets(stack)
     problems += [problem for one in by_socket for problem in socket_problems_of(kept, one, markets, assets)]
+    found = kinds_of(problems)
     if problems:
-        raise Failed("\n".join([*problems[:PROBLEMS_SHOWN], f"... {len(problems)} problems in all"]))
+        raise Failed("\n".join([*problems[:PROBLEMS_SHOWN], f"... {len(problems)} problems in all: {found}"]))
     return {
         "load seconds": round(load_s, 1),
         "orders a second": round(sum(len(tally.placed) for tally in tallies) / load_s, 1),
+        "found": found,
         "matcher killed": kills,
         "events of the logs": len(kept.events),
         "by long poll": {
@@ -116,12 +118,20 @@ def feed(folder: Path, options: argparse.Namespace, seed: int) -> Report:
         },
         "fewest cuts of a subscriber": min(sum(one.cuts.values()) for one in [*told, *by_socket]),
         "decided to received, ms": {
-            f"{way}, {phase}": {"p50": percentile(delays, 50), "p99": percentile(delays, 99), "of": delays.total()}
+            f"{way}, {phase}": _percentiles(delays)
             for phase in (UNDISTURBED_PHASE, DISTURBED_PHASE)
-            for way, all_told in (("long poll", told), ("WebSocket", by_socket))
-            if (delays := sum((one.delays.get(phase, Counter()) for one in all_told), Counter[int]()))
+            for way, counted in (
+                ("long poll", [one.delays for one in told]),
+                ("WebSocket", [one.delays for one in by_socket]),
+                *((topic, [one.delays_of[topic] for one in by_socket if topic in one.delays_of]) for topic in TOPICS),
+            )
+            if (delays := sum((one.get(phase, Counter()) for one in counted), Counter[int]()))
         },
     }
+
+
+def _percentiles(delays: Counter[int]) -> dict[str, int]:
+    return {"p50": percentile(delays, 50), "p99": percentile(delays, 99), "of": delays.total()}
 
 
 def _places(stack: Stack, url: str, options: argparse.Namespace, seed: int) -> list[feed_client.Place]:
@@ -178,6 +188,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=4, help="processes that place orders (4)")
     parser.add_argument("--books", type=int, default=3, help="order books (3)")
     parser.add_argument("--every", type=int, default=100, help="compare books at each such sequence (100)")
+    parser.add_argument("--rate", type=float, help="orders a second that all clients place at most (no limit)")
     parser.add_argument("--seed", type=int, help="default: a new one")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser.parse_args()

@@ -20,6 +20,11 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import Journal
 
 SHOWN_MAX = 3
+KINDS = (
+    ("gaps", "gaps:"), ("not in any log", "what no log has"), ("disorders", "disorders"), ("doubles", "doubles"),
+    ("other hashes", "another hash"), ("other books", "the book of"), ("other balances", " has ("), ("others", ""),
+)  # fmt: skip
+"""Kinds of problems, each with what its lines have; the last one takes the rest."""
 
 
 @dataclass(slots=True)
@@ -107,6 +112,14 @@ def _depth_problems(kept: Kept, told: Told, expected: set[str]) -> Iterator[str]
     for (log, sequence), digest in kept.depths.items():
         if sequence < last[log] and told.depths.get((log, sequence)) != digest:
             yield f"the book of {log} differs at {sequence}"
+
+
+def kinds_of(problems: Iterable[str]) -> dict[str, int]:
+    """Return the number of problems by kind, none included."""
+    counted = {kind: 0 for kind, _ in KINDS}
+    for problem in problems:
+        counted[next(kind for kind, word in KINDS if word in problem)] += 1
+    return counted
 
 
 def named(problem: str, ids: set[str]) -> list[str]:

@@ -33,6 +33,7 @@ from chalicelib.domain.feed.logs import book_log
 TRADE, DELTA = "trade", "orderbook/level_2_delta"
 PONG = "pong"
 PRIVATE = ("user_trades", "order_status", "balance")
+TOPICS = (TRADE, DELTA, *PRIVATE)
 HASHED_LEVELS = 10
 OPEN_S_MAX, MESSAGE_S_MAX, END_S_MAX = 20, 5, 30
 PAUSE_S = 0.05
@@ -70,9 +71,12 @@ class SocketPlace:
 
 @dataclass(slots=True)
 class TopicTold:
-    """What came of a topic. begun: the cursor at which it was first subscribed. names: one for each new message."""
+    """What came of a topic. begun: the cursor at which it was first subscribed, and when (Unix ms). names: one for each
+    new message.
+    """
 
     begun: str = ""
+    begun_ms: float = 0
     cursor: str = ""
     names: list[str] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
@@ -85,6 +89,8 @@ class SocketTold:
 
     depths: digest by (log, sequence). snapshots: the sequence of each log's first depth. balances: amounts by currency
     code, as text. doubles: messages that came again behind their cursor; again: those whose cursor was forgotten.
+    delays: of all messages, as ``feed_client.Told`` has them, without those decided before their topic was subscribed;
+    delays_of: the same by topic.
     """
 
     customer: str
@@ -93,6 +99,7 @@ class SocketTold:
     snapshots: dict[str, int] = field(default_factory=dict)
     balances: dict[str, tuple[str, str]] = field(default_factory=dict)
     delays: dict[str, Counter[int]] = field(default_factory=dict)
+    delays_of: dict[str, dict[str, Counter[int]]] = field(default_factory=dict)
     cuts: Counter[str] = field(default_factory=Counter)
     messages: int = 0
     hashes: int = 0
@@ -246,13 +253,18 @@ class Socket:
         elif name in topic.seen:
             self.told.doubles += 1
         else:
-            self._phases.note(self.told.delays, int(message["timestamp"]))
+            self._note_delay(message["topic"].partition("@")[0], int(message["timestamp"]), topic)
             self._take_new(message, topic, name)
         if forgets and topic.cursor:
             topic.unkept.add(name)
             return True
         topic.cursor = message["cursor"]
         return False
+
+    def _note_delay(self, kind: str, at_ms: int, topic: TopicTold) -> None:
+        if at_ms >= topic.begun_ms:
+            self._phases.note(self.told.delays, at_ms)
+            self._phases.note(self.told.delays_of.setdefault(kind, {}), at_ms)
 
     def _take_answer(self, message: Text, topic: TopicTold | None) -> None:
         """Take a message that is no event: where a subscription begins, or what the server refuses."""
@@ -263,7 +275,7 @@ class Socket:
                 self.told.faults.append(f"{message['topic']}: {message['body']}")
             self._is_through = message["topic"] == PONG
         elif not topic.begun:
-            topic.begun = message["cursor"]
+            topic.begun, topic.begun_ms = message["cursor"], time.time() * 1000
             if not message["topic"].startswith(DELTA):  # whose cursor is the snapshot's
                 topic.cursor = topic.begun
 

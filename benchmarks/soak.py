@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -98,10 +98,11 @@ class Workers:
         return results
 
 
-def clients_of(stack: Stack, count: int, seed: int) -> Workers:
-    """Return client processes that place and cancel orders."""
+def clients_of(stack: Stack, count: int, seed: int, orders_per_second: float | None = None) -> Workers:
+    """Return client processes that place and cancel orders. orders_per_second: of all together, at most."""
+    each = orders_per_second and orders_per_second / count
     loads = [
-        soak_client.Load(stack.address, stack.api_key, stack.books, CUSTOMERS, f"{seed}/{number}")
+        soak_client.Load(stack.address, stack.api_key, stack.books, CUSTOMERS, f"{seed}/{number}", each)
         for number in range(count)
     ]
     return Workers(soak_client.run, loads)
@@ -245,9 +246,19 @@ def carried_out(name: str, run: Callable[[Path, int], Report], options: argparse
     if options.json:
         print(json.dumps(report))
     else:
-        for what, value in report.items():
-            print(f"{what}: {json.dumps(value) if isinstance(value, dict) else value}")
+        print("\n".join(_lines(report)))
     return 0
+
+
+def _lines(report: Report, indent: str = "") -> Iterator[str]:
+    for what, value in report.items():
+        if not isinstance(value, dict):
+            yield f"{indent}{what}: {value}"
+        elif any(isinstance(one, dict) for one in value.values()):
+            yield f"{indent}{what}:"
+            yield from _lines(value, f"{indent}  ")
+        else:
+            yield f"{indent}{what}: {', '.join(f'{name} {one}' for name, one in value.items())}"
 
 
 def main() -> int:

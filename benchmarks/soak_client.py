@@ -6,6 +6,7 @@ import http.client
 import json
 import random
 import signal
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,13 +49,17 @@ class BookFacts:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A client's load. The same load sends the same requests as long as it gets the same answers."""
+    """A client's load. The same load sends the same requests as long as it gets the same answers.
+
+    orders_per_second: what it places at most; None: as fast as it is answered.
+    """
 
     address: str
     api_key: str
     books: list[BookFacts]
     customers: list[str]
     seed: str
+    orders_per_second: float | None = None
 
 
 @dataclass(slots=True)
@@ -207,6 +212,10 @@ def run(load: Load, ready: Barrier, stop: Event, told: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     client = Client(load)
     ready.wait(START_S_MAX)
+    began_s = time.monotonic()
     while not stop.is_set():
         client.act()
+        if load.orders_per_second:
+            due_s = began_s + len(client.tally.placed) / load.orders_per_second
+            stop.wait(max(0.0, due_s - time.monotonic()))
     told.send(client.tally)

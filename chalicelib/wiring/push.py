@@ -17,7 +17,7 @@ from chalicelib.apis.taker.socket_messages import MAKER_DESK, TAKER_DESK, Signed
 from chalicelib.apis.trade.gate import may_read
 from chalicelib.apis.trade.pairs import Pairs
 from chalicelib.apis.trade.socket import TradeSocket
-from chalicelib.apis.trade.socket_topics import MARKETS_MAX, TradeTopics
+from chalicelib.apis.trade.socket_topics import MARKETS_MAX, NOTIONALS_MAX, TradeTopics
 from chalicelib.domain.tenancy.keys import API_TOKENS, TAKER_KEYS
 from chalicelib.domain.tenancy.master_keys import in_turn
 from chalicelib.services.books.depth import DepthReader
@@ -96,6 +96,7 @@ def new_pushing(
         clock_ms=clock_ms,
         markets=BoundedCache(MARKETS_MAX),
         tokens=BoundedCache(MARKETS_MAX),
+        notionals=BoundedCache(NOTIONALS_MAX),
     )
     keys, open_desk = Credentials(database, TAKER_KEYS), TakerDesks(database).open_desk
     signed_orders = SignedOrderTopics(keys.get, open_desk, clock_ms)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.feed_checks import Kept, kept_of, percentile, problems_of
+from benchmarks.feed_checks import Kept, kept_of, kinds_of, percentile, problems_of
 from benchmarks.feed_client import Reader, Told
 from benchmarks.feed_phases import Phases
 from chalicelib.domain.feed.shown import event_json
@@ -88,3 +88,12 @@ def test_an_event_that_no_log_has_is_noticed(kept: Kept) -> None:
 def test_percentiles_are_of_the_values_counted() -> None:
     counted = Counter({1: 98, 7: 1, 900: 1})
     assert [percentile(counted, percent) for percent in (50, 98, 99, 100)] == [1, 1, 7, 900]
+
+
+def test_problems_are_counted_by_kind_with_the_kinds_that_have_none(kept: Kept) -> None:
+    events = events_of(kept)
+    problems = [*problems_of(kept, told([*events[1:], events[-1]])), "x: book/ob: another hash at 7", "no snapshot"]
+    found = kinds_of(problems)
+    assert (found["gaps"], found["doubles"], found["other hashes"], found["others"]) == (1, 1, 1, 1)
+    assert sum(found.values()) == len(problems)
+    assert set(kinds_of([]).values()) == {0}

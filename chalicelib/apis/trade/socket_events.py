@@ -60,13 +60,15 @@ def filled_of(event: FeedEvent) -> int:
     return int(str(event.body.get("filledQuantity", "0")))
 
 
-def fills_within(entry: Entry, event: FeedEvent) -> list[tuple[int, int]] | None:
-    """Return quantity and notional of all fills of an event's order, in order; None if earlier entries have some."""
+def fills_within(entry: Entry, event: FeedEvent) -> tuple[int, list[tuple[int, int]]]:
+    """Return what was filled of an event's order before the entry, then quantity and notional of its fills in it, in
+    order.
+    """
     own = [one for one in entry.events if one.body.get("orderId") == event.body["orderId"]]
     fills: list[Any] = [one.body for one in own if one.type == "fill.created"]
     first = next((one for one in own if "tradeId" in one.body and "filledQuantity" in one.body), event)
     filled_before = filled_of(first) - (int(fills[0]["quantity"]) if fills else 0)
-    return None if filled_before else [(int(fill["quantity"]), int(fill["notional"])) for fill in fills]
+    return filled_before, [(int(fill["quantity"]), int(fill["notional"])) for fill in fills]
 
 
 def notional_of(fills: Iterable[tuple[int, int]], filled: int) -> int:

@@ -33,7 +33,7 @@ from chalicelib.support.bounded_cache import BoundedCache
 from chalicelib.support.canonical import exact
 from chalicelib.support.clock import iso
 
-MARKETS_MAX = 1000
+MARKETS_MAX, NOTIONALS_MAX = 1000, 10_000
 
 
 class Topic(StrEnum):
@@ -82,7 +82,8 @@ def topic_of(name: str) -> Topic:
 class TradeTopics:
     """Builds messages (``push.broadcasting.Desk``).
 
-    admits: whether a token of an instance, by its id, may read. clock_ms: Unix ms, which tickers show.
+    admits: whether a token of an instance, by its id, may read. clock_ms: Unix ms, which tickers show. notionals: what
+    an order's fills came to, by its id and its filled quantity.
     """
 
     sends_heartbeats = False
@@ -97,6 +98,7 @@ class TradeTopics:
     clock_ms: Callable[[], int]
     markets: BoundedCache[tuple[str, str], Market]
     tokens: BoundedCache[tuple[str, str], Token]
+    notionals: BoundedCache[tuple[str, int], int]
 
     def text(self, subscription: Subscription, body: Body, cursor: str) -> bytes:
         message = {"id": subscription.next_id, "topic": subscription.name, "timestamp": body.at_ms, "body": body.value}
@@ -187,11 +189,7 @@ class TradeTopics:
         if row is None:
             raise LookupError(f"{order_id} has events and no row")
         filled = filled_of(event)
-        fills = fills_within(entry, event)
-        if fills is None:
-            kept = reversed(self.reading.fills_of_order(instance, row))
-            fills = [(fill.quantity, fill.notional) for fill in kept]
-        notional = notional_of(fills, filled)
+        notional = self._notional(instance, entry, event, row)
         base, quote = market.decimals.base, market.decimals.quote
         average = notional * unit(base) // filled if filled else None
         price = row.price if row.price is not None else average or 0
@@ -213,6 +211,18 @@ class TradeTopics:
             **({} if row.stop_price is None else {"stop_price": dec(row.stop_price, quote)}),
             **({} if row.distance is None else {"distance": dec(row.distance, quote)}),
         }
+
+    def _notional(self, instance: str, entry: Entry, event: FeedEvent, row: OrderRow) -> int:
+        """Return what an order's fills came to by an event. Fills of earlier entries are read unless they are known."""
+        order_id, filled = row.order_id, filled_of(event)
+        filled_before, fills = fills_within(entry, event)
+        notional = self.notionals.get((order_id, filled_before)) if filled_before else 0
+        if notional is None:
+            kept = reversed(self.reading.fills_of_order(instance, row))
+            notional = notional_of(((fill.quantity, fill.notional) for fill in kept), filled_before)
+        notional += notional_of(fills, filled - filled_before)
+        self.notionals.set((order_id, filled), notional)
+        return notional
 
     def _balances(self, subscription: Subscription, news: News) -> dict[str, list[Body]]:
         """Return one message with the balances that entries of any log have changed, as they are by now."""

@@ -14,6 +14,8 @@ from chalicelib.apis.trade.figures import Decimals
 from chalicelib.apis.trade.market import level_view
 from chalicelib.apis.trade.socket_depth import LEVELS_A_MESSAGE
 from chalicelib.apis.trade.socket_topics import Topic
+from chalicelib.domain.books.fills import Fill
+from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.feed.cursor import BEGINNING, TEXT_CHARACTERS_MAX, Cursor
 from chalicelib.domain.feed.logs import LEDGER_AREA
@@ -26,6 +28,7 @@ from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.domain.tenancy.keys import API_TOKENS, TokenStatus
 from chalicelib.services.books.depth import DepthReader
+from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.services.push.sending import MESSAGE_BYTES_MAX as MESSAGE_BYTES_SENT_MAX
 from chalicelib.services.push.states import Projected
@@ -267,6 +270,33 @@ def test_an_average_price_counts_the_fills_of_earlier_entries_and_none_of_later_
     assert [(one["executed_amount"], one.get("average_execution_price")) for one in statuses] == [
         (0, None), (1, 1), (2, 3), (4, 4),
     ]  # fmt: skip
+
+
+def test_the_fills_of_earlier_entries_are_read_by_a_process_that_has_not_told_them(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    kept = BooksReading.fills_of_order
+
+    def noting(self: BooksReading, instance: str, row: OrderRow) -> list[Fill]:
+        read.append(row.order_id)
+        return kept(self, instance, row)
+
+    monkeypatch.setattr(BooksReading, "fills_of_order", noting)
+    sockets.subscribe("order_status", ticket=sockets.ticket())
+    sockets.desk.place(side="buy", amount="9", price="5")
+    ben, reads = sockets.ben, []
+    for number, price in enumerate(("5", "4", "3", "2")):
+        if number == 3:
+            sockets = open_sockets(sockets.desk, clients=sockets.clients)
+            sockets.streams.forget()
+        ben.place(side="sell", amount="1", price=price)
+        sockets.desk.match()
+        sockets.follow()
+        reads.append(len(read))
+    assert reads == [0, 0, 0, 1]
+    statuses = [one["body"] for one in sockets.messages() if one["id"] > 0]
+    assert [one.get("average_execution_price") for one in statuses] == [None, 5, 5, 5, 5]
 
 
 def test_a_credit_is_a_balance_message(sockets: Sockets) -> None:
