@@ -49,6 +49,7 @@ COMMANDS = {
     "redrive": "repair:redrive",
     "rebuild": "repair:rebuild",
     "verify": "repair:verify",
+    "mcp": "agents:app",
 }
 """Where each command, or group of commands, is. A module is imported when one of its commands is run."""
 

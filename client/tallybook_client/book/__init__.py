@@ -22,12 +22,12 @@ __all__ = ["Advanced", "BookChange", "BookDesk", "NewBook", "NewOrder", "Webhook
 class BookDesk:
     """``BookDesk("http://127.0.0.1:8000", "trusset_...")``: all calls of the book desk, in groups. Thread-safe.
 
-    options: of the transport's Session: ``retries``, ``http``, ``answer_s``.
+    ``session`` sends any other request of the desk. options: of the Session: ``retries``, ``http``, ``answer_s``.
     """
 
     def __init__(self, base_url: str, api_key: str, **options: Any) -> None:
         session = Session(base_url, lambda _: {"X-API-Key": api_key}, error_of, **options)
-        self._session = session
+        self.session = session
         self.orders = Orders(session)
         self.books = Books(session)
         self.ledger = Ledger(session)
@@ -54,4 +54,4 @@ class BookDesk:
         self, customer: str | None, book: str | None, types: str | None, after: str | None, wait_s: int
     ) -> EventPage:
         query = query_of(customerRef=customer, bookId=book, types=types, after=after, limit=1000)
-        return self._session.send(Request("GET", f"{BASE}/events", query, wait_s=wait_s)).data(CamelEventPage)
+        return self.session.send(Request("GET", f"{BASE}/events", query, wait_s=wait_s)).data(CamelEventPage)

@@ -266,23 +266,23 @@ class Webhooks:
 class EscrowDesk:
     """``EscrowDesk("http://127.0.0.1:8000", "sk_stage_...")``: all calls of a merchant, in groups. Thread-safe.
 
-    The key chooses the world (E2). options: of the transport's Session: ``retries``, ``http``, ``answer_s``.
+    The key chooses the world (E2). options: of its ``session``, which sends any request: ``retries``, ``http`` ...
     """
 
     def __init__(self, base_url: str, secret_key: str, **options: Any) -> None:
-        self._session = Session(base_url, lambda _: authorization(secret_key), error_of, **options)
-        self.orders = Orders(self._session)
-        self.payments = Payments(self._session)
-        self.customers = Customers(self._session)
-        self.webhooks = Webhooks(self._session)
+        self.session = Session(base_url, lambda _: authorization(secret_key), error_of, **options)
+        self.orders = Orders(self.session)
+        self.payments = Payments(self.session)
+        self.customers = Customers(self.session)
+        self.webhooks = Webhooks(self.session)
 
     def account(self) -> Account:
         """Return the merchant of the key."""
-        return self._session.get(f"{MOUNT}/accounts/me", Account)
+        return self.session.get(f"{MOUNT}/accounts/me", Account)
 
     def events(self, after: str | None = None, *, wait_s: int = WAIT_S) -> Feed:
         """Return the feed of the merchant's orders after a cursor, ``"start"``, or from now."""
         return Feed(self._events, after, wait_s)
 
     def _events(self, after: str | None, wait_s: int) -> EventPage:
-        return self._session.get(f"{MOUNT}/events", EventPage, query_of(after=after, limit=1000), wait_s)
+        return self.session.get(f"{MOUNT}/events", EventPage, query_of(after=after, limit=1000), wait_s)

@@ -19,15 +19,15 @@ class EscrowOperator:
     """
 
     def __init__(self, base_url: str, operator_key: str, **options: Any) -> None:
-        self._session = Session(base_url, lambda _: authorization(operator_key), error_of, **options)
+        self.session = Session(base_url, lambda _: authorization(operator_key), error_of, **options)
 
     def payins(self, *, limit: int | None = None, **filters: Unpack[Searched]) -> Iterator[Payin]:
         """Yield the open payins of all merchants in the key's world."""
-        return rows_of(self._session, "/operator/payins", list[Payin], filters, limit)
+        return rows_of(self.session, "/operator/payins", list[Payin], filters, limit)
 
     def payouts(self, *, limit: int | None = None, **filters: Unpack[Searched]) -> Iterator[Payout]:
         """Yield the open payouts that leave the ledger, of all merchants."""
-        return rows_of(self._session, "/operator/payouts", list[Payout], filters, limit)
+        return rows_of(self.session, "/operator/payouts", list[Payout], filters, limit)
 
     def confirm_payin(self, payin_id: int, amount: Number, *, key: str | None = None) -> Payin:
         """Say that the whole amount has arrived: the order is PUBLISHED."""
@@ -59,4 +59,4 @@ class EscrowOperator:
         return self._decide(path, Wallet, {"amount": amount_text(amount), "reference": reference}, key)
 
     def _decide(self, path: str, kind: type[T], members: dict[str, Any], key: str | None) -> T:
-        return posted(self._session, f"/operator{path}", members, kind, key)
+        return posted(self.session, f"/operator{path}", members, kind, key)

@@ -39,16 +39,16 @@ class TakerDesk:
     """
 
     def __init__(self, base_url: str, api_key: str, secret: str | None = None, **options: Any) -> None:
-        self._session = Session(base_url, partial(takers_headers, api_key, secret), error_of, **options)
+        self.session = Session(base_url, partial(takers_headers, api_key, secret), error_of, **options)
 
     def available(self, **filters: Unpack[OrderFilter]) -> list[Order]:
         """Return the orders that can be locked."""
-        return self._session.get(f"{MOUNT}/orders/available", list[Order], query_of(**filters))
+        return self.session.get(f"{MOUNT}/orders/available", list[Order], query_of(**filters))
 
     def validate(self, signed: SignedOrder) -> Validation:
         """Say whether an order could be created now."""
         request = Request("POST", f"{MOUNT}/orders/validate", body=json_of(members_of(signed)))
-        return self._session.send(request).data(Validation)
+        return self.session.send(request).data(Validation)
 
     def lock(self, order_hash: str, *, seconds: int | None = None, reference_id: str | None = None) -> Lock:
         """Lock an open order. Raises Conflict, if somebody holds its lock, oneself included (K21)."""
@@ -76,7 +76,7 @@ class TakerDesk:
         members = {"order_hash": order_hash, "fill_quantity": str(quantity), "reference_id": reference}
         members |= {} if incentive is None else {"taker_incentive": str(incentive)}
         named = {**members, "tx_hash": tx_hash, "block_number": block_number}
-        return self._session.send(Request("POST", f"{MOUNT}/orders/fill", body=json_of(named), key=reference)).data(
+        return self.session.send(Request("POST", f"{MOUNT}/orders/fill", body=json_of(named), key=reference)).data(
             Filled
         )
 
@@ -91,22 +91,22 @@ class TakerDesk:
 
     def order(self, order_hash: str) -> Order:
         """Return an order that the taker sees (K2). Raises NotFound."""
-        return self._session.get(path_of(f"{MOUNT}/takers/orders/{{hash}}", hash=order_hash), Order)
+        return self.session.get(path_of(f"{MOUNT}/takers/orders/{{hash}}", hash=order_hash), Order)
 
     def orders(self, *, limit: int | None = None, **filters: Unpack[TakersOrderFilter]) -> Iterator[TakersOrder]:
         """Yield the orders that the taker sees, newest first unless sorted otherwise."""
-        return rows_of(self._session, "/takers/orders", filters, "orders", list[TakersOrder], limit)
+        return rows_of(self.session, "/takers/orders", filters, "orders", list[TakersOrder], limit)
 
     def fills(self, *, limit: int | None = None, **filters: Unpack[FillFilter]) -> Iterator[Fill]:
         """Yield the taker's fills, newest first unless sorted otherwise."""
-        return rows_of(self._session, "/orders/filled", filters, "fills", list[Fill], limit)
+        return rows_of(self.session, "/orders/filled", filters, "fills", list[Fill], limit)
 
     def events(self, after: str | None = None, *, wait_s: int = WAIT_S) -> Feed:
         """Return the feed of own locks and fills, and of orders that can be locked, after a cursor or from now."""
-        return Feed(partial(events_of, self._session, "takers"), after, wait_s)
+        return Feed(partial(events_of, self.session, "takers"), after, wait_s)
 
     def _command(self, word: str, kind: type[T], **members: Any) -> T:
         """Send a command that is not repeated: a second one would be refused for what the first one did."""
         body = json_of({name: value for name, value in members.items() if value is not None})
         request = Request("POST", f"{MOUNT}/orders/{word}", body=body, repeat=Repeat.IF_NOTHING_WAS_DONE)
-        return self._session.send(request).data(kind)
+        return self.session.send(request).data(kind)

@@ -50,7 +50,7 @@ class MakerDesk:
     def __init__(self, base_url: str, wallet: Wallet, instance: str | None = None, **options: Any) -> None:
         self._wallet, self._instance = wallet, instance
         self._connecting = Session(base_url, lambda _: {}, error_of, **options)
-        self._session = Session(base_url, lambda _: self._authorization(), error_of, **options)
+        self.session = Session(base_url, lambda _: self._authorization(), error_of, **options)
         self._lock = threading.Lock()
         self._jwt, self._ends_s = "", 0
 
@@ -93,7 +93,7 @@ class MakerDesk:
         """Create a signed order. Its nonce is its key: a repeat is carried out once. Raises Conflict if it is used."""
         request = Request("POST", f"{MOUNT}/orders", body=json_of(members_of(signed)), key=str(signed.order.nonce))
         try:
-            return self._session.send(request).data(Order)
+            return self.session.send(request).data(Order)
         except Conflict as error:
             if error.attempts == 1 or "order_hash" not in error.fields:
                 raise
@@ -105,33 +105,33 @@ class MakerDesk:
     def cancel(self, order: str) -> Cancelled:
         """Cancel an open order, or ask its lock's holder to. order: its id or hash."""
         path = path_of(f"{MOUNT}/orders/{{order}}/cancel", order=order)
-        return self._session.send(Request("POST", path, repeat=Repeat.IF_NOTHING_WAS_DONE)).data(Cancelled)
+        return self.session.send(Request("POST", path, repeat=Repeat.IF_NOTHING_WAS_DONE)).data(Cancelled)
 
     def order(self, order: str, *, fills_page: int | None = None) -> Order:
         """Return one of the maker's orders with its fills, by id or hash. Raises NotFound."""
         path = path_of(f"{MOUNT}/orders/{{order}}", order=order)
-        return self._session.get(path, Order, query_of(fills_page=fills_page))
+        return self.session.get(path, Order, query_of(fills_page=fills_page))
 
     def orders(self, *, limit: int | None = None, **filters: Unpack[MakersOrderFilter]) -> Iterator[Order]:
         """Yield the maker's orders, newest first unless sorted otherwise."""
-        return rows_of(self._session, "/orders", filters, "orders", list[Order], limit)
+        return rows_of(self.session, "/orders", filters, "orders", list[Order], limit)
 
     def positions(
         self, ticker: str | None = None, *, ticker_like: bool | None = None, limit: int | None = None
     ) -> Iterator[Position]:
         """Yield what the wallet has of each stock, by ticker; ticker_like: of those whose ticker contains this one."""
         asked = {"ticker": ticker, "ticker_like": ticker_like}
-        return rows_of(self._session, "/positions", asked, "positions", list[Position], limit)
+        return rows_of(self.session, "/positions", asked, "positions", list[Position], limit)
 
     def next_nonce(self) -> int:
         """Return the highest nonce that the wallet used, plus one."""
-        answer = self._session.get(f"{MOUNT}/orders/maker/next-nonce", dict[str, Any])
+        answer = self.session.get(f"{MOUNT}/orders/maker/next-nonce", dict[str, Any])
         return int(answer["next_nonce"])
 
     def instrument(self, ticker: str, exchange: int = 0) -> Instrument:
         """Return the ledger's token of a stock. Raises NotFound."""
         query = query_of(ticker=ticker, exchange=exchange)
-        return self._session.get(f"{MOUNT}/instruments/token-address", Instrument, query)
+        return self.session.get(f"{MOUNT}/instruments/token-address", Instrument, query)
 
     def estimate_charge(
         self,
@@ -147,11 +147,11 @@ class MakerDesk:
         """Return what the instance takes of an order. price, quantity: decimal texts of whole units (K57)."""
         members = {"is_buy": is_buy, "ticker": ticker, "asset": asset, "price": price, "quantity": quantity}
         named = members | {"exchange": exchange, "target_currency": target_currency}
-        return self._session.send(Request("POST", f"{MOUNT}/orders/estimate_charge", body=json_of(named))).data(Charge)
+        return self.session.send(Request("POST", f"{MOUNT}/orders/estimate_charge", body=json_of(named))).data(Charge)
 
     def events(self, after: str | None = None, *, wait_s: int = WAIT_S) -> Feed:
         """Return the feed of the maker's orders after a cursor, ``"start"``, or from now."""
-        return Feed(partial(events_of, self._session, "makers"), after, wait_s)
+        return Feed(partial(events_of, self.session, "makers"), after, wait_s)
 
     def _authorization(self) -> Mapping[str, str]:
         with self._lock:

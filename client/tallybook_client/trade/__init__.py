@@ -39,12 +39,12 @@ Status = Literal["open", "executed_partially", "executed_completely", "canceled"
 class TradeDesk:
     """``TradeDesk("http://127.0.0.1:8000", token, secret)``: all calls of the trade desk, signed. Thread-safe.
 
-    ``market``: market data. options: of the transport's Session: ``retries``, ``http``, ``answer_s``.
+    ``market``: market data. options: of its ``session``, which sends any request: ``retries``, ``http``, ``answer_s``.
     """
 
     def __init__(self, base_url: str, token: str, secret: str, **options: Any) -> None:
-        self._session = Session(base_url, partial(signed_headers, token, secret), error_of, **options)
-        self.market = Market(self._session, PRIVATE)
+        self.session = Session(base_url, partial(signed_headers, token, secret), error_of, **options)
+        self.market = Market(self.session, PRIVATE)
 
     def place(self, order: NewOrder, *, wait_s: int = 0) -> PlacedOrder:
         """Place an order; return it as admitted, or with ``wait_s`` (at most 10) as first matched (R27).
@@ -58,7 +58,7 @@ class TradeDesk:
             members["expiration"] = int(order.expiration.timestamp() * 1000)
         request = Request("POST", f"{MOUNT}/orders", body=json_of(members), key=key, wait_s=wait_s)
         try:
-            return self._session.send(request).data(PlacedOrder)
+            return self.session.send(request).data(PlacedOrder)
         except InvalidParameters as error:
             if error.attempts == 1 or "external_id" not in error.fields:
                 raise
@@ -75,7 +75,7 @@ class TradeDesk:
         else:
             path, body = f"{MOUNT}/orders/by-external-id", json_of({"external_id": external_id})
         try:
-            return self._session.send(Request("DELETE", path, body=body)).data(CancelledOrder)
+            return self.session.send(Request("DELETE", path, body=body)).data(CancelledOrder)
         except AlreadyCanceled as error:
             if error.attempts == 1:
                 raise
@@ -87,7 +87,7 @@ class TradeDesk:
         body = json_of({"pair": pair}) if pair else b""
         request = Request("DELETE", f"{MOUNT}/orders/all", body=body, repeat=Repeat.IF_NOTHING_WAS_DONE)
         try:
-            return self._session.send(request).data(list[CancelOfAll])
+            return self.session.send(request).data(list[CancelOfAll])
         except NothingToCancel:
             return []
 
@@ -97,14 +97,14 @@ class TradeDesk:
         Return when they are cancelled; None for never (R71).
         """
         request = Request("POST", f"{MOUNT}/orders/cancel-all-after", body=json_of({"timeout": timeout_s}))
-        return self._session.send(request).data(dict[str, datetime | None])["cancel_at"]
+        return self.session.send(request).data(dict[str, datetime | None])["cancel_at"]
 
     def order(self, order_id: str | None = None, *, external_id: str | None = None) -> Order:
         """Return an order with its trades, by its id or its external id. Raises NotFound."""
         if order_id is not None:
-            return self._session.get(path_of(f"{MOUNT}/orders/{{id}}", id=order_id), Order)
+            return self.session.get(path_of(f"{MOUNT}/orders/{{id}}", id=order_id), Order)
         path = path_of(f"{MOUNT}/orders/by-external-id/{{id}}", id=external_id or "")
-        return self._session.get(path, Order)
+        return self.session.get(path, Order)
 
     def orders(
         self,
@@ -151,12 +151,12 @@ class TradeDesk:
     def balances(self, codes: Sequence[str] = ()) -> list[Balance]:
         """Return what the customer has of each token, or of these (R36)."""
         query = query_of(currency_code=",".join(codes) or None)
-        return self._session.get(f"{MOUNT}/user/balances", list[Balance], query)
+        return self.session.get(f"{MOUNT}/user/balances", list[Balance], query)
 
     def balances_of_day(self, day: date) -> list[Balance]:
         """Return what the customer had at the end of a UTC day (R59)."""
         path = path_of(f"{MOUNT}/user/balances/{{date}}", date=day.strftime("%Y-%m-%d"))
-        return self._session.get(path, list[Balance])
+        return self.session.get(path, list[Balance])
 
     def statement(
         self,
@@ -173,23 +173,23 @@ class TradeDesk:
 
         def page(number: int, size: int) -> tuple[list[StatementRow], bool]:
             query = query_of(start_time=since, end_time=until, current_page=number, page_size=size)
-            rows = value_of(self._session.get(path, dict[str, Raw], query)["statement"], list[StatementRow])
+            rows = value_of(self.session.get(path, dict[str, Raw], query)["statement"], list[StatementRow])
             return rows, len(rows) < size
 
         return by_page(page, PAGE_SIZE_MAX, limit)
 
     def trading_fees(self, pair: str) -> list[TradingFee]:
         """Return a pair's fees of both sides, in percent."""
-        return self._session.get(f"{MOUNT}/user/trading-fees", list[TradingFee], query_of(pair=pair))
+        return self.session.get(f"{MOUNT}/user/trading-fees", list[TradingFee], query_of(pair=pair))
 
     def estimate_price(self, pair: str, side: Literal["buy", "sell"], amount: Decimal | int) -> Decimal:
         """Return the average price that a market order of this amount would have now (R56)."""
         path = path_of(f"{MOUNT}/orders/estimate-price/{{pair}}", pair=pair)
-        return self._session.get(path, dict[str, Decimal], query_of(amount=f"{amount:f}", side=side))["price"]
+        return self.session.get(path, dict[str, Decimal], query_of(amount=f"{amount:f}", side=side))["price"]
 
     def ticket(self) -> str:
         """Return a ticket that says on a WebSocket who the client is: good for a minute, and once."""
-        return self._session.send(Request("POST", f"{MOUNT}/ticket")).data(dict[str, str])["ticket"]
+        return self.session.send(Request("POST", f"{MOUNT}/ticket")).data(dict[str, str])["ticket"]
 
     def events(self, after: str | None = None, *, pair: str | None = None, wait_s: int = WAIT_S) -> Feed:
         """Return the customer's feed after a cursor, ``"start"``, or from now, of a pair or of all.
@@ -200,7 +200,7 @@ class TradeDesk:
 
     def _events(self, pair: str | None, after: str | None, wait_s: int) -> EventPage:
         query = query_of(pair=pair, after=after, limit=1000)
-        return self._session.get(f"{MOUNT}/events", EventPage, query, wait_s)
+        return self.session.get(f"{MOUNT}/events", EventPage, query, wait_s)
 
     def _rows(self, path: str, asked: dict[str, Any], name: str, kind: type[list[T]], limit: int | None) -> Iterator[T]:
-        return by_cursor(self._session, MOUNT + path, asked, name, kind, PAGE_SIZE_MAX, limit)
+        return by_cursor(self.session, MOUNT + path, asked, name, kind, PAGE_SIZE_MAX, limit)
