@@ -51,6 +51,7 @@ def test_seeds_differ_and_between_them_meet_everything() -> None:
         assert sum(getattr(summary, what) for summary in summaries) > 10, what
     assert sum(summary.halts for summary in summaries) > 1
     assert sum(summary.amended for summary in summaries) > 10
+    assert sum(summary.fired for summary in summaries) > 5
 
 
 def test_a_seed_gives_the_same_run_in_another_process() -> None:

@@ -75,8 +75,8 @@ def _command_of(event: Event) -> Command | None:
             return CancelOrder("cxl_again", order.order_id, order.customer)
         case CancelRefused(order_id, customer):
             return CancelOrder("cxl_again", order_id, customer)
-        case CancelAllBegun(command_id, customer):
-            return CancelAll(command_id, customer)
+        case CancelAllBegun(command_id, customer, reason):
+            return CancelAll(command_id, customer, reason)
         case BookChanged(command_id, terms):
             return ChangeBook(command_id, terms)
         case Resumed(str(command_id), reference):
@@ -98,9 +98,9 @@ def _amendment_of(events: Sequence[Event], amendments: Mapping[str, AmendOrder])
 
 def _check_closing(book: Book, event: Closed) -> None:
     """Check a book's end or a cancel-all, which close orders one by one in any order (T32, O9)."""
-    if event.reason is CloseReason.CANCEL_ALL:
+    if event.reason in (CloseReason.CANCEL_ALL, CloseReason.DEAD_MAN):
         assert book.cancelling is not None
-        assert event.order.customer == book.cancelling.customer
+        assert (event.order.customer, event.reason) == (book.cancelling.customer, book.cancelling.reason)
     else:
         assert event.reason is CloseReason.BOOK_CLOSED
         assert book.status is BookStatus.CLOSED

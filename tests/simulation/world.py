@@ -27,12 +27,14 @@ from chalicelib.domain.books.admission import OrderRequest, Refusal
 from chalicelib.domain.books.vocabulary import (
     NO_PROTECTION,
     BookStatus,
+    CloseReason,
     OrderType,
     Protection,
     SelfTradePrevention,
     TimeInForce,
 )
 from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.ops.verify.verifier import Verifier, unwatched
 from chalicelib.services.books.admission import Admission, Admitted
 from chalicelib.services.books.amending import Amending, NewTerms
@@ -41,12 +43,14 @@ from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.redrive import redrive
 from chalicelib.services.books.stream import match_records
+from chalicelib.services.books.switches import DeadManSwitches
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.expiries import Expiries, minute_of
+from chalicelib.tables.expiries import SWITCH, Expiries, minute_of
 from chalicelib.tables.inbox import commands_of
 from chalicelib.tables.journal import EntryExists
 from chalicelib.tables.rows import Row, decode
+from chalicelib.tables.switches import Switches
 from infra.tables import create_tables
 from tests.faults import FAULTS, Fault
 from tests.invariants import check_invariants, check_never_negative
@@ -66,10 +70,11 @@ REQUESTS_AT_ONCE_MAX = 3
 BATCH_ORDERS_DRAWN = 5
 STEPS_MAX = 20_000
 DELIVERIES_MAX = 400
-DAY_MS = 86_400_000
+DAY_MS, MS_MAX = 86_400_000, 10**15
 LIVES_MS = (1, 100, 1_000, 8_000)
 """Lifetimes of orders that expire."""
-PROTECTED_SHARE, RESUMES_SHARE, AMENDMENTS_SHARE = 0.5, 0.04, 0.15
+PROTECTED_SHARE, RESUMES_SHARE, AMENDMENTS_SHARE, SWITCHES_SHARE = 0.5, 0.04, 0.15, 0.05
+TIMEOUTS_S = (0, 1, 1, 2, 8)
 LOT_SIZES, MIN_ORDER_VALUES = (1, 1, 1, 2), (0, 5)
 """Minimum amounts; most books have none, so that dust occurs (T45, T46)."""
 PROTECTIONS = (
@@ -116,6 +121,7 @@ class Summary:
     expired: int
     halts: int
     amended: int
+    fired: int
     digest: str
 
 
@@ -154,6 +160,9 @@ class Simulation:
         self._protections = Random(f"protection of {seed}")
         self._amendments = Random(f"amendments of {seed}")
         self._is_protected = self._protections.random() < PROTECTED_SHARE
+        self._switching = Random(f"switches of {seed}")
+        self._sets: Counter[str] = Counter()
+        """How often each customer has set its dead man's switch."""
         self.client = _template.clone()
         quiet = Database(self.client, PREFIX)  # type: ignore[arg-type]
         self.world = World(
@@ -176,6 +185,7 @@ class Simulation:
         self.admission = Admission(self.database, self._now_s, self._new_id)
         self.amending = Amending(self.database, self._now_s, self._new_id)
         self.configuring = Configuring(self.database, self._now_s, self._new_id)
+        self.switches = DeadManSwitches(self.database, lambda: self.now_ms, self._new_id)
         self.fault_rate = draw.choice([0.0, 0.02, 0.1])
         self.shards = [Shard() for _ in range(draw.choice([1, 1, 2]))]
         self.workers = [Worker(self._matcher(self.database)) for _ in range(draw.choice([2, 3]))]
@@ -213,9 +223,10 @@ class Simulation:
         expired = sum(row.get("status") == "EXPIRED" for row in self.world.database.scan("orders"))
         entries = self.world.journal.after(self.world.book, 0)
         told = Counter(event["type"] for entry in entries for event in entry.events)
+        fired = sum(row.get("reason") == CloseReason.DEAD_MAN for row in self._commands())
         return Summary(
             self.seed, self.streamed, head.sequence, self.steps, self.faults, self.deaths, expired, told["halted"],
-            told["amended"], digest,
+            told["amended"], fired, digest,
         )  # fmt: skip
 
     def _in_any_order(self, calls: Sequence[Callable[[], None]]) -> None:
@@ -237,7 +248,7 @@ class Simulation:
         return Matcher(database, lambda: self.now_ms)
 
     def _expiring(self, database: Database) -> Expiring:
-        return Expiring(database, self._matcher(database), lambda: self.now_ms)
+        return Expiring(database, self._matcher(database), lambda: self.now_ms, self._new_id)
 
     def _pass_days(self) -> None:
         """Let some days pass: placed orders expire, then rows reach their time to live."""
@@ -283,7 +294,7 @@ class Simulation:
         """Send a request: mostly place one order or several, also amend or cancel one, cancel all, rarely pause, resume
         or close.
 
-        In a protected book the operator also ends halts, and sets the band's reference.
+        In a protected book the operator also ends halts, and sets the band's reference. Some set a dead man's switch.
         """
         dice = self.draw.random()
         work: Callable[[], object]
@@ -292,6 +303,10 @@ class Simulation:
             work = partial(self.configuring.resume, INSTANCE, BOOK_ID, reference)
         elif self.admitted and self._amendments.random() < AMENDMENTS_SHARE:
             work = self._amendment()
+        elif self._switching.random() < SWITCHES_SHARE:
+            customer, timeout_s = self._switching.choice(CUSTOMERS), self._switching.choice(TIMEOUTS_S)
+            self._sets[customer] += timeout_s > 0
+            work = partial(self.switches.set, INSTANCE, customer, timeout_s)
         elif dice < 0.03:
             status = self.draw.choice([BookStatus.PAUSED, BookStatus.ACTIVE, BookStatus.ACTIVE, BookStatus.CLOSED])
             settings = {"status": status, "maker_fee_bps": self.draw.choice([0, 30]), "taker_fee_bps": 50}
@@ -447,6 +462,23 @@ class Simulation:
             if row.get("expires_at_ms", self.now_ms + 1) <= self.now_ms
         ]
         assert late == [], f"R24: live after their time: {late}"
+        self._check_switches()
+        self._collect()
+        self._deliver_all()
+
+    def _check_switches(self) -> None:
+        """Check that no switch is overdue or without a check in time, and that none has fired twice (O10)."""
+        checks: dict[str, int] = {}
+        for row in self.world.database.scan("expiries"):
+            if f"/{SWITCH}" in row["look"]:
+                checks[row["owner"]] = min(checks.get(row["owner"], MS_MAX), int(row["look"].partition("/")[0]))
+        for customer in CUSTOMERS:
+            switch = Switches(self.world.database).get(customer_key(INSTANCE, customer))
+            if switch is not None:
+                assert switch.cancel_at_ms > self.now_ms, f"O10: {customer}'s switch is overdue"
+                assert checks.get(switch.owner, MS_MAX) <= switch.cancel_at_ms, f"O10: {customer}'s would not fire"
+        fired = Counter(row["customer"] for row in self._commands() if row.get("reason") == CloseReason.DEAD_MAN)
+        assert fired <= self._sets, f"O10: {fired} fired of {self._sets}"
 
     # What all of them do.
 
@@ -525,6 +557,15 @@ class Simulation:
             self._tick()
             self._advance()
         self._collect()
+        self._deliver_all()
+        decided = redrive(self.world.database, self._matcher(self.world.database), self.world.book)
+        assert decided <= self.lost, f"{decided} commands were undecided, {self.lost} lost"
+        self.lost = 0
+        self._expire_all_due()
+        self.fault_rate = rate
+
+    def _deliver_all(self) -> None:
+        """Deliver everything that was collected, without faults."""
         for _ in range(DELIVERIES_MAX):
             waiting = [shard for shard in self.shards if len(shard.records) > shard.acknowledged]
             if not waiting:
@@ -534,8 +575,3 @@ class Simulation:
             failed = match_records(self._matcher(self.world.database), rest)
             assert failed == [], "a batch fails with nothing wrong"
             shard.acknowledged = len(shard.records)
-        decided = redrive(self.world.database, self._matcher(self.world.database), self.world.book)
-        assert decided <= self.lost, f"{decided} commands were undecided, {self.lost} lost"
-        self.lost = 0
-        self._expire_all_due()
-        self.fault_rate = rate

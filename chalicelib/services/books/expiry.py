@@ -25,6 +25,7 @@ from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.parking import BookParked
 from chalicelib.services.books.switches import DeadManSwitches
 from chalicelib.support.bounded_cache import BoundedCache
+from chalicelib.support.clock import new_id
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import Metric, logger, measure
 from chalicelib.tables.books import Books
@@ -80,16 +81,25 @@ class _Failures:
 
 
 class Expiring:
-    """The expiry job. matcher: one of its own, beside those that the inbox's stream feeds. now_ms: the time in ms."""
+    """The expiry job. matcher: one of its own, beside those that the inbox's stream feeds. now_ms: the time in ms.
 
-    def __init__(self, database: Database, matcher: Matcher, now_ms: Callable[[], int]) -> None:
+    new_id: returns prefix + ULID, ascending.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        matcher: Matcher,
+        now_ms: Callable[[], int],
+        new_id: Callable[[str], str] = new_id,
+    ) -> None:
         self._books = Books(database)
         self._expiries = Expiries(database)
         self._orders = Orders(database)
         self._matcher = matcher
         self._now_ms = now_ms
         self._failures: BoundedCache[str, _Failures] = BoundedCache(FAILING_BOOKS_MAX)
-        self._switches = DeadManSwitches(database, now_ms)
+        self._switches = DeadManSwitches(database, now_ms, new_id)
         self._lost = LostCommands(database, matcher, now_ms)
 
     def run(self, goes_on: Callable[[], bool], pause: Callable[[float], object]) -> None:

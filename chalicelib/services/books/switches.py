@@ -39,11 +39,12 @@ BOOKS_A_TRANSACTION = 99
 
 
 class DeadManSwitches:
-    """now_ms: the time in ms since the epoch."""
+    """now_ms: the time in ms since the epoch. new_id: returns prefix + ULID, ascending."""
 
-    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, now_ms: Callable[[], int], new_id: Callable[[str], str] = new_id) -> None:
         self._database = database
         self._now_ms = now_ms
+        self._new_id = new_id
         self._books = Books(database)
         self._expiries = Expiries(database)
         self._inbox = Inbox(database)
@@ -76,7 +77,7 @@ class DeadManSwitches:
 
     def _arm(self, owner: str, before: Switch | None, timeout_s: int) -> int:
         now_ms = self._now_ms()
-        after = Switch(owner, now_ms + timeout_s * 1000, new_id("dms"))
+        after = Switch(owner, now_ms + timeout_s * 1000, self._new_id("dms"))
         step = self._switches.replace(before, after)
         if before is not None and now_ms < before.cancel_at_ms <= after.cancel_at_ms:
             self._database.write(step)
@@ -120,7 +121,7 @@ class DeadManSwitches:
         book_ids = [book_id for book_id in self._books_of(instance, switch.owner) if book_id > switch.told_books]
         parts = list(batched(book_ids, BOOKS_A_TRANSACTION)) or [[]]
         for part in parts:
-            after = None if part is parts[-1] else replace(switch, step=new_id("dms"), told_books=part[-1])
+            after = None if part is parts[-1] else replace(switch, step=self._new_id("dms"), told_books=part[-1])
             if not self._tell(switch, after, instance, part):
                 return False
             switch = after or switch
@@ -133,7 +134,7 @@ class DeadManSwitches:
         if customer is None:
             raise Inconsistent("a switch is a customer's")
         commands = {
-            book_key(instance, book_id): CancelAll(new_id("cxa"), customer, CloseReason.DEAD_MAN)
+            book_key(instance, book_id): CancelAll(self._new_id("cxa"), customer, CloseReason.DEAD_MAN)
             for book_id in book_ids
         }
         now_s = self._now_ms() // 1000
