@@ -200,9 +200,12 @@ class Orders:
         return map(order_of, rows)
 
     def books_of_open(self, owner: str) -> Iterator[str]:
-        """Yield the id of the book of each of an owner's open orders, newest first. Costs as ``open_newest_first``."""
+        """Yield the id of the book of each of an owner's open orders, newest first. Costs as ``open_newest_first``.
+
+        Rows that are damaged count, as long as they name a book.
+        """
         rows = self._query(OPEN_TABLE, owner, least_id(ORDER, 0), greatest_id(ORDER, TIME_MS_MAX), PAGE_ROWS)
-        return (str(row["book_id"]) for row in rows)
+        return (str(row["book_id"]) for row in rows if "book_id" in row)
 
     def _query(self, table: str, owner: str, first: str, last: str, page_rows: int) -> Iterator[Row]:
         """Yield the rows of an owner's ids from ``last`` down to ``first``."""

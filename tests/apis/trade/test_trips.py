@@ -111,6 +111,12 @@ def test_a_placement_reads_six_rows(warm: MeteredDesk) -> None:
     assert bill.total.read_units == 6
 
 
+def test_a_renewal_of_a_switch_is_one_read_and_one_write(warm: MeteredDesk) -> None:
+    renew = lambda desk: desk.post("/trade/orders/cancel-all-after", {"timeout": 60})  # noqa: E731
+    for _ in range(2):
+        assert warm.trips(renew) == 2
+
+
 def test_an_external_id_adds_no_trip(warm: MeteredDesk) -> None:
     order = lambda desk: place(desk, external_id="mine")  # noqa: E731
     assert warm.trips(order) == 2

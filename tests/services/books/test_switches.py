@@ -279,6 +279,18 @@ def test_o10_of_a_customer_with_very_many_orders_every_open_book_is_told(
     assert told == sorted([old, world.book, without])
 
 
+def test_o10_damaged_orders_keep_no_other_from_being_cancelled(world: World) -> None:
+    orders = [rested(world, price) for price in (50, 51, 52)]
+    first, second, _ = (world.database.get("open-orders", {"owner": ANN, "order_id": one}) for one in orders)
+    assert first is not None
+    assert second is not None
+    nowhere = {name: value for name, value in second.items() if name != "book_id"}
+    world.database.put_many("open-orders", [first | {"status": "UNKNOWN"}, nowhere])
+    set_it(world)
+    look(world, DUE_MS)
+    assert commands(world) == [(world.book, "DEAD_MAN")]
+
+
 @pytest.mark.parametrize("renews", [False, True])
 def test_o10_more_books_than_a_transaction_takes_are_told_in_parts_and_each_once(
     world: World, renews: bool, monkeypatch: pytest.MonkeyPatch
