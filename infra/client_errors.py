@@ -1,22 +1,20 @@
-"""Writes the error classes of the client from the desks' tables of errors (T139). ``make client`` runs it.
+"""Writes the error classes of the client from the desks' descriptions of their errors (T139). ``make client`` runs it.
 
-A class for each documented code; where a desk answers one code with several messages, the class has them all.
+A class for each code; where a desk answers one code for several errors, the class says of all what they mean.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from textwrap import wrap
+from typing import Any
 
-from chalicelib.apis.book.envelope import STATUS_OF_CODE
-from chalicelib.apis.escrow.envelope import MESSAGES
-from chalicelib.apis.taker import envelope as taker
-from chalicelib.apis.trade import envelope as trade
+from chalicelib.apis.kit.description import Description
+from infra.openapi.document import DESCRIPTIONS
 from infra.settings import ROOT
 
 CLIENT = ROOT / "client/tallybook_client"
@@ -37,66 +35,49 @@ class Documented:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A desk's errors. base: the class of all of them."""
+    """A desk's errors. base: the class of all of them. description: says what each means."""
 
     folder: str
     base: str
-    codes: Callable[[], Iterable[Documented]]
+    description: Description[Any]
 
     @property
     def file(self) -> Path:
         return CLIENT / self.folder / "errors.py"
 
-
-def of_book() -> Iterator[Documented]:
-    for code, status in STATUS_OF_CODE.items():
-        yield Documented(class_name(code), code, status, f"{status} {code}", code == PENDING)
-
-
-SHARED = {40021: "NothingToCancel", 40100: "Unauthorized", 40400: "NotFound", 42900: "TooManyRequests"}
-"""Names for the codes of the trade desk that it answers with several messages."""
-
-
-def of_trade() -> Iterator[Documented]:
-    for code, group in groupby(sorted(trade.Error, key=_code), _code):
-        errors = list(group)
-        name = SHARED.get(code) or class_name(errors[0].name)
-        means = " ".join(f"{one.message.rstrip('.').replace('{field}', '<field>')}." for one in errors)
-        yield Documented(name, str(code), errors[0].status, f"{code}: {means}", errors[0].name == PENDING)
-
-
-def _code(error: trade.Error) -> int:
-    return error.error_code
+    def codes(self) -> Iterator[Documented]:
+        """Yield each code once, those of one code together, in the order of the desk's table."""
+        by_code: dict[str, list[str]] = {}
+        for name, failure in self.description.errors.items():
+            code = {"book": name, "escrow": name}.get(self.folder, str(failure.code))
+            by_code.setdefault(code, []).append(name)
+        for code, names in by_code.items():
+            failures = [self.description.errors[name] for name in names]
+            is_named = len(names) > 1 or self.folder == "escrow"
+            yield Documented(
+                NAMES[code] if is_named else class_name(names[0]),
+                code,
+                failures[0].status,
+                " ".join(dict.fromkeys(failure.says for failure in failures)),
+                names == [PENDING],
+            )
 
 
-def of_taker() -> Iterator[Documented]:
-    for error in taker.Error:
-        yield Documented(class_name(error.name), str(error.code), error.status, f"{error.code}: {error.message}.")
-
-
-NAMES_OF_STATUS = {
-    401: "Unauthenticated",
-    403: "Forbidden",
-    404: "NotFound",
-    410: "CursorGone",
-    422: "Invalid",
-    429: "TooManyRequests",
-    500: "ServerError",
+DESKS = tuple(Desk(one.desk, f"{one.desk.capitalize()}Error", one) for one in DESCRIPTIONS)
+NAMES = {
+    "40021": "NothingToCancel",
+    "40100": "Unauthorized",
+    "40400": "NotFound",
+    "42900": "TooManyRequests",
+    "401": "Unauthenticated",
+    "403": "Forbidden",
+    "404": "NotFound",
+    "410": "CursorGone",
+    "422": "Invalid",
+    "429": "TooManyRequests",
+    "500": "ServerError",
 }
-"""The escrow desk has no codes but the statuses."""
-
-
-def of_escrow() -> Iterator[Documented]:
-    for status, message in MESSAGES.items():
-        yield Documented(NAMES_OF_STATUS[status], str(status), status, f"{status}: {message.rstrip('.')}.")
-
-
-DESKS = (
-    Desk("book", "BookError", of_book),
-    Desk("trade", "TradeError", of_trade),
-    Desk("taker", "TakerError", of_taker),
-    Desk("escrow", "EscrowError", of_escrow),
-)
+"""Names of classes for codes that stand for several errors of a desk, and for the escrow desk's, which are statuses."""
 
 
 def class_name(code: str) -> str:
@@ -132,9 +113,10 @@ class {desk.base}(ApiError):
 
 def _class_of(one: Documented, base: str) -> str:
     pending = "    is_pending = True\n" if one.is_pending else ""
-    means = f'    """{one.means}"""'
+    says = f"{one.status} {one.code}: {one.means}"
+    means = f'    """{says}"""'
     if len(means) > LINE:
-        first, *rest = wrap(one.means, LINE - len('    """'))
+        first, *rest = wrap(says, LINE - len('    """'))
         means = "\n".join([f'    """{first}', *(f"    {line}" for line in rest), '    """'])
     return f"\n\nclass {one.name}({base}):\n{means}\n\n    documented_status = {one.status}\n{pending}"
 

@@ -43,6 +43,9 @@ class PlainChange(Plain, frozen=True, kw_only=True):
     sends_null = True
 
 
+_WITH_NUMBERS = msgspec.json.Encoder(decimal_format="number")
+
+
 class _Enveloped(Struct):
     data: Raw
 
@@ -75,11 +78,16 @@ def json_of(members: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode(members)
 
 
+def json_with_numbers(members: Mapping[str, Any]) -> bytes:
+    """Return compact JSON whose Decimals are numbers with the digits that they have."""
+    return _WITH_NUMBERS.encode(members)
+
+
 def _shown(value: object, is_amount: bool) -> object:
     if isinstance(value, Wire | Plain):
         return members_of(value)
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        return Decimal(f"{value:f}")  # without an exponent
     return str(value) if is_amount and value is not None else value
 
 

@@ -1,4 +1,4 @@
-"""What a client's calls are compared with: the desk's route table, its forms and its answers."""
+"""What a client's calls are compared with: the desk's route table, its OpenAPI description and its answers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 from unittest import mock
 
 import msgspec
+from jsonschema_rs import validator_for
 
 from chalicelib.apis.kit.routing import RouteTable
 from tallybook_client import wire
-from tests.client.http import InProcess
+from tests.client.http import InProcess, Sent
+from tests.documented import document, operation
 
 HEADERS_OF_CALLS = {"idempotency-key": "Idempotency-Key", "prefer": "Prefer"}
 
@@ -27,8 +29,31 @@ def check_requests(http: InProcess, table: RouteTable[Any]) -> set[str]:
         assert named <= set(route.headers), route.name
         if "Idempotency-Key" in route.headers:
             assert "idempotency-key" in sent.headers, f"{route.name}: a write is sent under a key where there is one"
+        if sent.status is not None and sent.status < 300:
+            _check_by_description(table.desk, route.name, sent)
         called.add(route.name)
     return called
+
+
+def _check_by_description(desk: str, name: str, sent: Sent) -> None:
+    """Assert that a request that was carried out is as its OpenAPI description says. Null clears, or is absent."""
+    described = operation(desk, name)
+    schemas = {"components": {"schemas": document(desk).components()["schemas"]}}
+    if sent.body:
+        content = described["requestBody"]["content"]["application/json"]
+        given = {member: value for member, value in json.loads(sent.body).items() if value is not None}
+        errors = list(validator_for(content["schema"] | schemas).iter_errors(given))
+        assert errors == [], f"{name}: {errors}"
+    for parameter in described.get("parameters", []):
+        if parameter["in"] == "query" and parameter["name"] in sent.query:
+            texts, schema = sent.query[parameter["name"]], parameter["schema"] | schemas
+            assert any(validator_for(schema).is_valid(value) for value in _read(texts[-1])), f"{name}: {parameter}"
+
+
+def _read(text: str) -> list[Any]:
+    """Return what a parameter's text may stand for: itself, or a number, a truth value, a list."""
+    read = [int(text)] if text.isdigit() else []
+    return [text, *read, *({"true": [True], "false": [False]}.get(text, [])), text.split(",")]
 
 
 def members_of_form(form: type[msgspec.Struct]) -> set[str]:

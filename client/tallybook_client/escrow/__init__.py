@@ -12,7 +12,6 @@ from tallybook_client.escrow.envelope import (
     Listed,
     OrderSearch,
     Searched,
-    amount_text,
     authorization,
     error_of,
     posted,
@@ -102,8 +101,7 @@ class Orders:
         key: str | None = None,
     ) -> Order:
         """Give the buyer back a part of what is held; None: all of it (E29)."""
-        given = None if amount is None else amount_text(amount)
-        members = {"amount": given, "wallet_id": wallet_id, "payin_id": payin_id}
+        members = {"amount": amount, "wallet_id": wallet_id, "payin_id": payin_id}
         return self._command(order_id, "reimburse", members, key)
 
     def receipt(self, order_id: int, *, key: str | None = None) -> Order:

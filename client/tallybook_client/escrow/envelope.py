@@ -11,10 +11,9 @@ from msgspec import Raw, Struct
 
 from tallybook_client.errors import Unreadable
 from tallybook_client.escrow.errors import BY_CODE, EscrowError
-from tallybook_client.escrow.models import Number
 from tallybook_client.paging import by_page
 from tallybook_client.transport import Answer, Repeat, Request, Session, query_of, retry_after_s
-from tallybook_client.wire import json_of, value_of
+from tallybook_client.wire import json_with_numbers, value_of
 
 T = TypeVar("T")
 Row = TypeVar("Row")
@@ -62,12 +61,12 @@ def posted(session: Session, path: str, members: Mapping[str, Any], kind: type[T
     """POST under an ``Idempotency-Key``, so that repeats are carried out once. Return the answer's data."""
     once = key or secrets.token_urlsafe(18)
     headers = {"Idempotency-Key": once}
-    return session.send(Request("POST", MOUNT + path, (), json_of(members), headers, key=once)).data(kind)
+    return session.send(Request("POST", MOUNT + path, (), json_with_numbers(members), headers, key=once)).data(kind)
 
 
 def written(session: Session, method: str, path: str, kind: type[T], members: Mapping[str, Any] | None = None) -> T:
     """Send a write that takes no key. Return the answer's data."""
-    body = b"" if members is None else json_of(members)
+    body = b"" if members is None else json_with_numbers(members)
     return session.send(Request(method, MOUNT + path, body=body, repeat=Repeat.IF_NOTHING_WAS_DONE)).data(kind)
 
 
@@ -82,11 +81,6 @@ def rows_of(
         return value_of(answer["data"], kind), number >= value_of(answer["last_page"], int)
 
     return by_page(page, PAGE_SIZE_MAX, limit)
-
-
-def amount_text(amount: Number) -> str:
-    """Return a number without an exponent."""
-    return str(amount) if isinstance(amount, int) else f"{amount:f}"
 
 
 def error_of(answer: Answer) -> EscrowError:

@@ -14,43 +14,45 @@ class EscrowError(ApiError):
 
 
 class Unauthenticated(EscrowError):
-    """401: Unauthenticated."""
+    """401 401: No key, or one that is malformed, unknown, deleted or of an archived instance; no good signature (E2,
+    E45).
+    """
 
     documented_status = 401
 
 
 class Forbidden(EscrowError):
-    """403: This action is unauthorized."""
+    """403 403: The key is disabled, may only read, or is not for this path."""
 
     documented_status = 403
 
 
 class NotFound(EscrowError):
-    """404: Not found."""
+    """404 404: There is no such path, or nothing of this id that the key may see."""
 
     documented_status = 404
 
 
 class CursorGone(EscrowError):
-    """410: Gone. Read the orders anew, then follow from this cursor."""
+    """410 410: The cursor is older than 30 days, or of other tables; `cursor` is that of now (T92)."""
 
     documented_status = 410
 
 
 class Invalid(EscrowError):
-    """422: The given data was invalid."""
+    """422 422: Fields are faulty, or the order's status forbids it; `errors` has texts for people by field (E3, E4)."""
 
     documented_status = 422
 
 
 class TooManyRequests(EscrowError):
-    """429: Too Many Attempts."""
+    """429 429: Too many requests; wait as `Retry-After` says."""
 
     documented_status = 429
 
 
 class ServerError(EscrowError):
-    """500: Server Error."""
+    """500 500: A fault of the service; it is not known whether something was changed."""
 
     documented_status = 500
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeVar, Unpack
 
-from tallybook_client.escrow.envelope import Searched, amount_text, authorization, error_of, posted, rows_of
+from tallybook_client.escrow.envelope import Searched, authorization, error_of, posted, rows_of
 from tallybook_client.escrow.models import Number, Order, Payin, Payout, Wallet
 from tallybook_client.transport import Session, path_of
 
@@ -31,7 +31,7 @@ class EscrowOperator:
 
     def confirm_payin(self, payin_id: int, amount: Number, *, key: str | None = None) -> Payin:
         """Say that the whole amount has arrived: the order is PUBLISHED."""
-        return self._decide(f"/payins/{payin_id}/confirm", Payin, {"amount": amount_text(amount)}, key)
+        return self._decide(f"/payins/{payin_id}/confirm", Payin, {"amount": amount}, key)
 
     def deny_payin(self, payin_id: int, reason: str | None = None, *, key: str | None = None) -> Payin:
         """Say that the money will not arrive: the order is a FAILURE."""
@@ -39,7 +39,7 @@ class EscrowOperator:
 
     def confirm_payout(self, payout_id: int, amount: Number, *, key: str | None = None) -> Payout:
         """Say that the money has left: the order is RELEASED."""
-        return self._decide(f"/payouts/{payout_id}/confirm", Payout, {"amount": amount_text(amount)}, key)
+        return self._decide(f"/payouts/{payout_id}/confirm", Payout, {"amount": amount}, key)
 
     def deny_payout(self, payout_id: int, reason: str | None = None, *, key: str | None = None) -> Payout:
         """Say that the money will not leave: the order is ACCEPTED again."""
@@ -56,7 +56,7 @@ class EscrowOperator:
     def deposit(self, wallet_uuid: str, amount: Number, reference: str, *, key: str | None = None) -> Wallet:
         """Book a bank payment on a wallet, once for each reference (E19)."""
         path = path_of("/wallets/{uuid}/deposit", uuid=wallet_uuid)
-        return self._decide(path, Wallet, {"amount": amount_text(amount), "reference": reference}, key)
+        return self._decide(path, Wallet, {"amount": amount, "reference": reference}, key)
 
     def _decide(self, path: str, kind: type[T], members: dict[str, Any], key: str | None) -> T:
         return posted(self.session, f"/operator{path}", members, kind, key)
