@@ -210,7 +210,7 @@ def websocket(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="expire_orders")
 def expire_orders(event: CloudWatchEvent) -> None:
-    """Close expired orders for a little more than a minute (R24), and report parked books (T53)."""
+    """Close expired orders and fire switches for a bit more than a minute (R24, O10), and report parked books (T53)."""
     goes_on = _for_seconds(EXPIRING_RUN_S)
     with invocation("expire_orders", event.context):
         wiring.expiring().report_parked()

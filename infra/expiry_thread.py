@@ -1,4 +1,4 @@
-"""The expiry thread of a local run (R24): closes expired orders, as ``expire_orders`` does on AWS."""
+"""The expiry thread of a local run: closes expired orders, fires switches (R24, O10), as ``expire_orders`` on AWS."""
 
 from __future__ import annotations
 
