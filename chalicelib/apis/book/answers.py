@@ -146,7 +146,7 @@ ANSWERS: dict[str, Schema | Lines] = {
         ORDER,
         members(
             updatedAt=TIME,
-            cancelReason=nullable(words(one for one in CloseReason if one is not CloseReason.EXPIRED)),
+            cancelReason=nullable(words(CloseReason)),
             advanced=Maybe(ref("Advanced")),
         ),
     ),
@@ -268,7 +268,7 @@ MEMBERS = {
     "balance": "Available and held together, base units.",
     "body": "What changed; its members depend on the type.",
     "cancelledAt": "When the order was cancelled.",
-    "cancelReason": "Why a CANCELLED or REJECTED order ended, else null (T28).",
+    "cancelReason": "Why a CANCELLED, EXPIRED or REJECTED order ended, else null (T28).",
     "code": "Stable name of the error.",
     "commandId": "Id of the command that waits for its turn in the book.",
     "createdAt": "When it was made: ISO 8601, UTC, milliseconds.",
