@@ -21,11 +21,6 @@ WHOLE = 10**18
 PYTHON_BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
-@pytest.fixture
-def desk(stack: RunningStack) -> BookDesk:
-    return BookDesk(stack.base_url, stack.demo["book_desk"]["api_key"])
-
-
 def test_a_venue_is_opened_and_two_customers_trade(desk: BookDesk) -> None:
     base, quote = "0x" + "c1" * 20, "0x" + "c2" * 20
     feed = desk.events()

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from tests.whole.conftest import Api
+from tallybook_client import BookDesk
+from tallybook_client.book import NewOrder
 
 pytestmark = pytest.mark.stack
 
-HOOKS = "/orderbooks/stocks/api/offchain/webhooks"
 ARRIVES_S_MAX, POLL_S = 60, 0.05
 CUSTOMER = "cust_12345"
 
@@ -53,33 +53,30 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def test_an_orders_events_arrive_signed_and_a_failed_one_again_under_its_id(api: Api) -> None:
+def test_an_orders_events_arrive_signed_and_a_failed_one_again_under_its_id(desk: BookDesk) -> None:
     with Receiver().running() as receiver:
         url = f"http://127.0.0.1:{receiver.server_address[1]}/"
-        asked = {"url": url, "types": ["order.*"], "customerRefs": [CUSTOMER]}
-        status, made, _ = api.call("POST", HOOKS, asked)
-        assert status == 201, made
-        secret, path = made["data"]["secret"], f"{HOOKS}/{made['data']['id']}"
+        hook = desk.webhooks.create(url, ["order.*"], customer_refs=[CUSTOMER])
+        assert hook.secret is not None
         try:
-            order = api.place(
-                {
-                    "orderBookId": "ob_offchain_001",
-                    "customerRef": CUSTOMER,
-                    "side": "BUY",
-                    "orderType": "LIMIT",
-                    "price": str(10**16),
-                    "quantity": str(10**18),
-                }
+            order = desk.orders.place(
+                NewOrder(
+                    order_book_id="ob_offchain_001",
+                    customer_ref=CUSTOMER,
+                    side="BUY",
+                    price=10**16,
+                    quantity=10**18,
+                )
             )
             wanted = {"order.accepted", "order.rested"}
             deadline_s = time.monotonic() + ARRIVES_S_MAX
-            while not wanted <= {event["type"] for event in _events(receiver, secret, order["id"])[1:]}:
+            while not wanted <= {event["type"] for event in _events(receiver, hook.secret, order.id)[1:]}:
                 assert time.monotonic() < deadline_s, receiver.requests
                 time.sleep(POLL_S)
-            failed, *later = _events(receiver, secret, order["id"])
+            failed, *later = _events(receiver, hook.secret, order.id)
             assert failed in later
         finally:
-            assert api.call("DELETE", path)[0] == 200
+            desk.webhooks.remove(hook.id)
 
 
 def _events(receiver: Receiver, secret: str, order_id: str) -> list[dict[str, Any]]:
