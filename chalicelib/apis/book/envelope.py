@@ -12,7 +12,11 @@ from chalicelib.domain.tenancy.instances import AcceptedKey
 from chalicelib.support.canonical import compact
 from chalicelib.support.clock import iso
 
-_STATUS_OF_REFUSAL = {RefusalCode.ORDER_BOOK_NOT_FOUND: 404, RefusalCode.ORDER_BOOK_EXISTS: 409}
+_STATUS_OF_REFUSAL = {
+    RefusalCode.ORDER_BOOK_NOT_FOUND: 404,
+    RefusalCode.ORDER_BOOK_EXISTS: 409,
+    RefusalCode.CUSTOMER_FROZEN: 403,
+}
 _OF_TRADE_DESK = {RefusalCode.EXTERNAL_ID_TAKEN}
 """Refusals that this desk's requests cannot cause."""
 STATUS_OF_CODE = {
@@ -23,7 +27,6 @@ STATUS_OF_CODE = {
     "AUTH_ERROR": 500,
     "RATE_LIMIT_EXCEEDED": 429,
     "SERVICE_NOT_ENABLED": 403,
-    "CUSTOMER_FROZEN": 403,
     "PAYLOAD_TOO_LARGE": 413,
     "INVALID_PARAM": 400,
     "IDEMPOTENCY_KEY_REQUIRED": 400,
