@@ -18,7 +18,7 @@ from infra.openapi.document import DESCRIPTIONS
 from infra.settings import ROOT
 
 CLIENT = ROOT / "client/tallybook_client"
-PENDING = "CANCEL_PENDING"
+PENDING = {"CANCEL_PENDING", "AMENDMENT_PENDING"}
 LINE = 120
 
 
@@ -59,7 +59,7 @@ class Desk:
                 code,
                 failures[0].status,
                 " ".join(dict.fromkeys(failure.says for failure in failures)),
-                names == [PENDING],
+                set(names) <= PENDING,
             )
 
 
@@ -69,6 +69,7 @@ NAMES = {
     "40100": "Unauthorized",
     "40400": "NotFound",
     "42900": "TooManyRequests",
+    "50003": "Pending",
     "401": "Unauthenticated",
     "403": "Forbidden",
     "404": "NotFound",

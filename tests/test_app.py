@@ -258,7 +258,7 @@ def test_a_percent_encoded_segment_is_signed_as_it_was_sent(client: Client) -> N
 
 def test_a_signed_body_is_the_body_that_was_sent(client: Client) -> None:
     refused = signed(client, "PUT", "/trade/orders", body='{"name": "\u00e9"}'.encode())
-    assert (refused.status_code, refused.json_body["error_code"]) == (400, 40090)
+    assert refused.json_body["message"] == "Invalid parameters: order_id.", "the gate has let it in"
 
 
 @pytest.mark.parametrize("path", ["/trade", "/v4/", "/trade/nowhere", "/v4/orders/all/of/them", "/trade/" + "x/" * 9])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.apis.kit.answering import Deferred, endpoints_of
 from chalicelib.apis.trade.ahead import RowsAhead
+from chalicelib.apis.trade.amending import AmendEndpoint
 from chalicelib.apis.trade.api import TradeApi
 from chalicelib.apis.trade.balances import BalanceEndpoints
 from chalicelib.apis.trade.cancelling_after import CancelAfterEndpoint
@@ -27,6 +28,7 @@ from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.ahead import Ahead
 from chalicelib.services.books.admission import Admission
 from chalicelib.services.books.ahead import BooksAhead
+from chalicelib.services.books.amending import Amending
 from chalicelib.services.books.cancelling_all import CancellingAll
 from chalicelib.services.books.depth import DepthReader
 from chalicelib.services.books.market_data import MarketData
@@ -66,7 +68,8 @@ def new_trade_desk(
 
     master_key: the tokens' secrets are derived from it; what it raises is answered 500. previous_master_key: its
     secrets are accepted too. public_instance: its books are shown by public routes (R3). clock: the time in ms.
-    cancel_wait_s: how long a cancel waits for its result. public_limit: of a client address on public routes (R46).
+    cancel_wait_s: how long a cancel or an amendment waits for its result. public_limit: of a client address on public
+    routes (R46).
     orders_max: bound of the open orders of all books cached to show whole depths.
     """
     limiter = RateLimiter(counters or database, {AnonymousUse.MARKET_DATA: public_limit})
@@ -75,6 +78,7 @@ def new_trade_desk(
     gate = Gate(tokens.accept, Tenants(database, now_s).get, limiter, master_keys, public_instance)
     reading, ledger = BooksReading(database), LedgerReading(database)
     pairs, outcomes, admission = Pairs(reading, ledger), OutcomeWaiter(database), Admission(database)
+    is_frozen = FrozenCustomers(database).has
     cancelling_all = CancellingAll(admission, reading, outcomes, cancel_wait_s)
 
     depths = DepthReader(database, orders_max)
@@ -103,7 +107,8 @@ def new_trade_desk(
 
     endpoints = endpoints_of(
         ROUTES,
-        placing=PlacingEndpoints(admission, outcomes, pairs, FrozenCustomers(database).has),
+        placing=PlacingEndpoints(admission, outcomes, pairs, is_frozen),
+        amending=AmendEndpoint(Amending(database), reading, pairs, is_frozen, cancel_wait_s),
         cancels=CancelEndpoints(admission, reading, outcomes, pairs, cancelling_all, cancel_wait_s),
         cancel_after=CancelAfterEndpoint(DeadManSwitches(database, clock)),
         listing=ListingEndpoints(reading, pairs),

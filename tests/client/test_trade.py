@@ -21,7 +21,6 @@ from tests.client.http import BASE_URL, InProcess, Trouble
 __all__ = ["clock", "desk"]
 PAIR = "BTC_BRL"
 NOT_COVERED = {
-    "PUT /trade/orders": "it is not served (R2)",
     "POST /trade/orders/cancel": "the same as DELETE /orders",
     "POST /trade/orders/cancel-by-external-id": "the same as DELETE /orders/by-external-id",
     "GET /trade/public/countries": "an empty list (R55)",
@@ -95,6 +94,9 @@ def walk(desk: SignedDesk, http: InProcess, ann: TradeDesk, ben: TradeDesk) -> N
         assert [pair.symbol for pair in market.pairs(PAIR)] == [PAIR]
         assert [one.code for one in market.currencies(["btc", "BRL"])] == ["BRL", "BTC"]
 
+    ann.amend(placed.id, unit_price=Decimal("990.5"), amount=Decimal("0.6"))
+    amended = ann.order(placed.id)
+    assert (amended.price, amended.requested_amount) == (Decimal("990.5"), Decimal("0.6"))
     assert ann.cancel(placed.id).status == "canceled"
     again = ann.place(buy())
     desk.match()

@@ -14,7 +14,7 @@ import logging
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
@@ -37,7 +37,7 @@ from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.ops.verify.verifier import Verifier, unwatched
 from chalicelib.services.books.admission import Admission, Admitted
-from chalicelib.services.books.amending import Amending, NewTerms
+from chalicelib.services.books.amending import Amending, NewTerms, NotOpen
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.matcher import Matcher
@@ -365,7 +365,11 @@ class Simulation:
         draw = self._amendments
         customer, order_id = draw.choice(self.admitted[-4:])
         price, quantity = draw.choice([None, *self.prices]), draw.choice([None, draw.randint(1, draw.choice([9, 90]))])
-        return partial(self.amending.amend, INSTANCE, customer, order_id, NewTerms(price, quantity))
+        return partial(self._amend, customer, order_id, NewTerms(price, quantity))
+
+    def _amend(self, customer: str, order_id: str, terms: NewTerms) -> None:
+        with suppress(NotOpen):
+            self.amending.amend(INSTANCE, customer, order_id, terms)
 
     def _place(self, orders: Sequence[OrderRequest]) -> None:
         for outcome in self.admission.place_all(INSTANCE, BOOK_ID, orders):

@@ -49,6 +49,10 @@ class RowsAhead:
                 return self._order(order_id, caller) + self._cancel(order_id, caller)
             case "cancel_after.set":
                 return [self.books.switch(caller.instance, caller.name)]
+            case "amending.amend":
+                order_id = place_schema.amend_body(place_schema.members_of(request.body)).order_id
+                under_way = self.books.amendment(caller.instance, caller.name, order_id)
+                return [under_way, *self._order(order_id, caller), *self._cancel(order_id, caller)]
             case "cancels.by_external_id":
                 name = place_schema.external_id_member(place_schema.members_of(request.body))
                 return [self.books.external_id(caller.instance, caller.name, name), *self._recent_market(caller)]
@@ -61,7 +65,7 @@ class RowsAhead:
         return self.books.markets(caller.instance, self.books.recent_books(caller.instance, caller.name, 1))
 
     def _cancel(self, order_id: str, caller: Caller) -> list[Expected]:
-        """Return the rows that ``Admission.cancel`` reads, after the desk has read them."""
+        """Return the rows that ``Admission.cancel`` and ``Amending.amend`` read, after the desk has read them."""
         books = self.books.recent_books(caller.instance, caller.name, 1)
         order = self.books.open_order(caller.instance, caller.name, order_id)
         return [order, *(self.books.book(caller.instance, one) for one in books)]

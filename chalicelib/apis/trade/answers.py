@@ -347,6 +347,7 @@ MEMBERS = {
     "total_value": "What has traded, in whole quote assets.",
     "trades_quantity": "How many trades there were.",
     "type": "The type.",
+    "unit_price": "The new price in whole quote assets, above 0; null or absent: as it is.",
     "update_date": "When it changed last.",
     "value": "In whole quote assets, in place of an amount: of market and ceiling orders (R25).",
     "volume": "What was traded, in whole base assets.",

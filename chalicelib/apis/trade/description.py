@@ -53,6 +53,8 @@ SAYS = {
     Error.LIMIT_EXCEEDED: "The day's requests are used up (R13).",
     Error.INTERNAL: "A fault of the service; whether something was changed is not known.",
     Error.CANCEL_PENDING: "No result within five seconds; the cancel stays queued, repeat the request.",
+    Error.AMENDMENT_PENDING: "No outcome within five seconds, or another amendment of the order is under way; repeat "
+    "the request (R69).",
     Error.MAINTENANCE: "A needed part is down; nothing was changed.",
 }
 """Of the others, the message says it."""
@@ -138,6 +140,12 @@ _PLACE = members(
 )
 BODIES = {
     "PlaceBody": _PLACE,
+    "amend_body": members(
+        "An order, and its new price, its new total amount, or both (R68).",
+        order_id=text("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+        unit_price=Maybe(_number()),
+        amount=Maybe(_number()),
+    ),
     "order_id_member": members(id=text("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")),
     "external_id_member": members(external_id=text(r"[\x21-\x7e]{1,36}")),
     "timeout_member": members(
@@ -191,6 +199,13 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "One order with its trades; external ids ignore case (R31).",
             Example({"external_id": "order-17"}),
         ),
+        "PUT /orders": Operation(
+            "amendOrder",
+            "Amend an order",
+            "Gives an open order a new price, a new total amount, or both (R68). A lower amount alone keeps its time "
+            "priority. The answer waits up to five seconds for the outcome; a repeat is safe.",
+            Example(body={"order_id": "{id}", "unit_price": 349500, "amount": 0.02}),
+        ),
         "GET /orders/trades": Operation(
             "listTradesOfOrder",
             "List one order's trades",
@@ -234,9 +249,6 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "A dead man's switch: unless it is set again in time, all live orders of the customer are canceled (R71). "
             "0 turns it off.",
             Example(body={"timeout": 60}),
-        ),
-        "PUT /orders": Operation(
-            "changeOrder", "Change an order", "Not served (R2): 40090, whatever is sent.", Example()
         ),
     },
     "Account": {

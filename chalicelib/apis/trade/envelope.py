@@ -38,6 +38,7 @@ class Error(Enum):
     LIMIT_EXCEEDED = 429, 42900, "Limit Exceeded"
     INTERNAL = 500, 50000, "Internal server error."
     CANCEL_PENDING = 500, 50003, "Cancel is pending, repeat the request."
+    AMENDMENT_PENDING = 500, 50003, "Amendment is pending, repeat the request."
     MAINTENANCE = 503, 503, "Maintenance in course."
 
     def __init__(self, status: int, error_code: int, message: str) -> None:
@@ -46,7 +47,7 @@ class Error(Enum):
         self.message = message
 
 
-_RETRY_AFTER_S = {Error.CANCEL_PENDING: 1, Error.MAINTENANCE: 1}
+_RETRY_AFTER_S = {Error.CANCEL_PENDING: 1, Error.AMENDMENT_PENDING: 1, Error.MAINTENANCE: 1}
 
 
 class Fault(Exception):

@@ -20,6 +20,7 @@ from chalicelib.apis.trade.query import order_id_of
 from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
+from chalicelib.services.books.amending import NewTerms
 from chalicelib.support.canonical import Number
 
 SIDES = {side.value.lower(): side for side in Side}
@@ -40,6 +41,8 @@ OWN_MEMBERS = {
     "step_amount": OrderType.ICEBERG,
 }
 """Members that one type has. They change what is executed: on any other order they are faults, not dropped (R41)."""
+NOT_AMENDED = ("price", "value", *OWN_MEMBERS)
+"""Members of a placement that an amendment cannot change: faults, not dropped (R68)."""
 BY_VALUE_MAYBE = (OrderType.MARKET, OrderType.CEILING)
 """Types that have no price. A market order goes by amount or by value, a ceiling order by value."""
 VALUE_MIN = 1
@@ -99,6 +102,23 @@ class PlaceBody:
             distance=_units("distance", self.distance, decimals.quote),
             step=_units("step_amount", self.step_amount, decimals.base),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AmendBody:
+    """The terms that an order is to get, as asked for. order_id: as it is inside. Decimals are checked later."""
+
+    order_id: str
+    unit_price: Number | str | None
+    amount: Number | str | None
+
+    def terms(self, decimals: Decimals) -> NewTerms:
+        """Return the terms in the program's own words. Raises Fault for more decimals than the assets have (R14)."""
+        price, amount = (
+            _units("unit_price", self.unit_price, decimals.quote),
+            _units("amount", self.amount, decimals.base),
+        )
+        return NewTerms(price, amount, VALUE_MIN)
 
 
 def members_of(body: bytes) -> Members:
@@ -185,6 +205,18 @@ def _flag_of(members: Members, order_type: OrderType, name: str) -> bool:
     if is_set and not is_known:
         raise invalid(name)
     return is_set
+
+
+def amend_body(members: Members) -> AmendBody:
+    """Return what the members ask of an order. Raises Fault at the first faulty one (R68)."""
+    order_id = order_id_of(text(members, "order_id"), "order_id")
+    unit_price, amount = (_number(members, name) for name in ("unit_price", "amount"))
+    if unit_price is None and amount is None:
+        raise invalid("unit_price")
+    for name in NOT_AMENDED:
+        if not is_neutral(members.get(name)):
+            raise invalid(name)
+    return AmendBody(order_id, unit_price, amount)
 
 
 def pair_to_cancel(body: bytes, query: Mapping[str, list[str]]) -> str | None:

@@ -56,10 +56,6 @@ class PlacingEndpoints:
             row, headers = matched, {} if preferred_s is None else {"Preference-Applied": f"wait={preferred_s}"}
         return envelope.success(_placed_view(row, market), headers)
 
-    def change(self, _request: HttpRequest, _caller: Caller, _envelope: Envelope) -> HttpResponse:
-        """PUT orders. Not served (R2)."""
-        raise Fault(Error.UNSUPPORTED)
-
     def _matched(self, caller: Caller, order_id: str, wait_s: float) -> OrderRow | None:
         try:
             return self.outcomes.first(is_matched, caller.instance, caller.name, order_id, wait_s)

@@ -13,6 +13,7 @@ _ERRORS = {
     RefusalCode.ORDER_BOOK_INACTIVE: Error.UNSUPPORTED,
     RefusalCode.ORDER_TOO_SMALL: Error.MINIMUM_NOT_REACHED,
     RefusalCode.INSUFFICIENT_BALANCE: Error.INSUFFICIENT_FUNDS,
+    RefusalCode.CUSTOMER_FROZEN: Error.FORBIDDEN,
 }
 _FIELDS = {
     RefusalCode.INVALID_PRICE: "price",
@@ -34,8 +35,9 @@ _WORDS = {
     Bound.WORTH_MIN: "The order is worth less than the minimum {}.",
     Bound.SLICES_MAX: "It makes more than {} slices.",
     Bound.SLICE_WORTH_MIN: "A slice is worth less than {}.",
+    Bound.FILLED: "It must be above {}, which is executed.",
 }
-_OF_BASE = {Bound.LOT, Bound.QUANTITY_MIN, Bound.QUANTITY_MAX}
+_OF_BASE = {Bound.LOT, Bound.QUANTITY_MIN, Bound.QUANTITY_MAX, Bound.FILLED}
 _SAID_AS_IT_IS = {RefusalCode.INVALID_VALUE, RefusalCode.ORDER_TOO_SMALL}
 """Refusals whose own message is good here too, where they name no bound."""
 
@@ -47,6 +49,16 @@ def fault_of(refusal: Refusal, asked: OrderRequest, decimals: Decimals) -> Fault
         return invalid("value", reason)
     field = _FIELDS_OF_MEMBERS.get(refusal.member or "") or _FIELDS.get(refusal.code)
     return Fault(_ERRORS[refusal.code], reason=reason) if field is None else invalid(field, reason)
+
+
+def fault_of_amendment(refusal: Refusal, decimals: Decimals) -> Fault:
+    """Return the fault of an amendment that was refused; of a step, that of the member which makes it faulty."""
+    field = _FIELDS.get(refusal.code)
+    is_of_price = field == "price" or (refusal.bound is not None and refusal.bound[0] is Bound.SLICE_WORTH_MIN)
+    reason = _reason_of(refusal, decimals)
+    if field is None:
+        return Fault(_ERRORS[refusal.code], reason=reason)
+    return invalid("unit_price" if is_of_price else field, reason)
 
 
 def _reason_of(refusal: Refusal, decimals: Decimals) -> str:

@@ -47,7 +47,7 @@ WRITES = {
         *("registerToken", "credit", "debit", "transfer", "createOrderBook", "changeOrderBook", "resumeOrderBook"),
         *("placeOrder", "placeOrders", "cancelOrder", "cancelOrders", "cancelAllOrders"),
     ),
-    "trade": ("placeOrder", "cancelOrder", "cancelOrderByExternalId", "cancelAllOrders"),
+    "trade": ("placeOrder", "amendOrder", "cancelOrder", "cancelOrderByExternalId", "cancelAllOrders"),
     "taker": ("lockOrder", "unlockOrder", "fillOrder", "rejectOrder", "answerCancelRequest"),
     "escrow": (
         *("createCustomer", "createOrder", "changeOrder", "createPayin", "createPayout", "acceptOrder", "rejectOrder"),

@@ -57,6 +57,10 @@ class Queued:
     command_id: str
 
 
+class NotOpen(Exception):
+    """The customer has no such open order; nothing was changed."""
+
+
 class AmendmentUnderWay(Unavailable):
     """Another amendment of the order is under way, or the order ends at its turn anyway; nothing was changed."""
 
@@ -88,31 +92,33 @@ class Amending:
         is_frozen: Callable[[], bool] = lambda: False,
         receipt: Callable[[Queued], Write] | None = None,
     ) -> Queued | Refusal | None:
-        """Queue the amendment of an open order, or return its refusal; None if there is no such open order.
+        """Queue the amendment of an open order, or return its refusal; None if the order has these terms.
 
         An amendment to the same terms that is under way is joined. is_frozen: tells whether the customer is frozen, so
         that its orders may not hold or offer more (T96). receipt: one more write for the transaction; there is none
-        where an amendment is joined. Raises AmendmentUnderWay, Unavailable or ReceiptExists (nothing changed), or
-        OutcomeUnknown.
+        where an amendment is joined. Raises NotOpen, AmendmentUnderWay, Unavailable or ReceiptExists (nothing changed),
+        or OutcomeUnknown.
         """
         owner = customer_key(instance, customer)
 
         def once() -> Queued | Refusal | None:
             order = self._orders.get_open(owner, order_id)
             if order is None:
-                return None
+                raise NotOpen
             book = book_key(instance, order.book_id)
+            price, quantity = asked = _terms_of(order, terms.price, terms.quantity)
             other = self._amendments.under_way(owner, order_id)
             if other is not None:
-                if _terms_of(order, other.price, other.quantity) != _terms_of(order, terms.price, terms.quantity):
+                if _terms_of(order, other.price, other.quantity) != asked:
                     raise AmendmentUnderWay("another amendment of the order is under way")
                 return Queued(book, other.command_id)
+            if asked == (order.price, order.quantity):
+                return None
             if _ends_at_its_turn(order):
                 raise AmendmentUnderWay("the order's turn has not come, and ends it")
             config = config_at(self._books, book, self._now_s())
             if config is None:
                 raise Inconsistent("an order's book is there")
-            price, quantity = _terms_of(order, terms.price, terms.quantity)
             extra = _extra(config, order, price, quantity)
             if extra and is_frozen():
                 return Refusal(RefusalCode.CUSTOMER_FROZEN, "The customer is frozen")

@@ -56,9 +56,9 @@ class ServiceNotEnabled(BookError):
 
 
 class CustomerFrozen(BookError):
-    """400 CUSTOMER_FROZEN: The operator has frozen the customer (T96)."""
+    """403 CUSTOMER_FROZEN: The operator has frozen the customer (T96)."""
 
-    documented_status = 400
+    documented_status = 403
 
 
 class PayloadTooLarge(BookError):

@@ -82,6 +82,18 @@ class TradeDesk:
             found = self.order(order_id, external_id=external_id)
             return CancelledOrder(**{name: getattr(found, name) for name in CancelledOrder.__struct_fields__})
 
+    def amend(
+        self, order_id: str, *, unit_price: Decimal | int | None = None, amount: Decimal | int | None = None
+    ) -> None:
+        """Give an open order a new price, a new total amount, or both, and wait for it (R68).
+
+        An amendment that is still queued is asked for again. Raises NotFound, InvalidParameters, AlreadyCanceled,
+        NothingToCancel (it is filled), InsufficientFunds.
+        """
+        terms = {"unit_price": unit_price, "amount": amount}
+        asked = {name: value for name, value in terms.items() if value is not None}
+        self.session.send(Request("PUT", f"{MOUNT}/orders", body=json_of({"order_id": order_id} | asked)))
+
     def cancel_all(self, pair: str | None = None) -> list[CancelOfAll]:
         """Cancel all live orders, of a pair or of all; return what was live (R42): nothing if nothing was."""
         body = json_of({"pair": pair}) if pair else b""

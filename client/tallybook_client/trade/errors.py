@@ -90,8 +90,10 @@ class Internal(TradeError):
     documented_status = 500
 
 
-class CancelPending(TradeError):
-    """500 50003: No result within five seconds; the cancel stays queued, repeat the request."""
+class Pending(TradeError):
+    """500 50003: No result within five seconds; the cancel stays queued, repeat the request. No outcome within five
+    seconds, or another amendment of the order is under way; repeat the request (R69).
+    """
 
     documented_status = 500
     is_pending = True
@@ -116,6 +118,6 @@ BY_CODE: dict[str, type[TradeError]] = {
     "41000": CursorGone,
     "42900": TooManyRequests,
     "50000": Internal,
-    "50003": CancelPending,
+    "50003": Pending,
     "503": Maintenance,
 }

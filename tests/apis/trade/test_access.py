@@ -38,7 +38,7 @@ OF_CUSTOMER: dict[str, Asked] = {
         {},
         {"pair": PAIR, "side": "sell", "type": "limit", "amount": "1", "price": "0", "external_id": "mine"},
     ),
-    "PUT /orders": ({}, {"id": ID}),
+    "PUT /orders": ({}, {"order_id": ID, "amount": "9"}),
     "DELETE /orders": ({}, {"id": ID}),
     "POST /orders/cancel": ({}, {"id": ID}),
     "DELETE /orders/by-external-id": ({}, {"external_id": "mine"}),
@@ -69,7 +69,7 @@ OF_MARKET: dict[str, Asked] = {
     "GET /pairs": ({"pair": PAIR}, None),
 }
 """Those that show a tenant's market to all of its customers."""
-TELL_NOTHING = ("POST /orders", "PUT /orders", "POST /orders/cancel-all-after")
+TELL_NOTHING = ("POST /orders", "POST /orders/cancel-all-after")
 """Those that answer the owner as they answer others; what they change, the rows show."""
 
 

@@ -24,7 +24,8 @@ from tests.world import INSTANCE, World
 NOW_MS = int(TIMESTAMP)
 PROBE = "/trade/orders"
 """A PUT here passes the gate like any other request and then has one answer, whatever its body is."""
-PASSED = (400, 40090, "Unsupported operation.")
+PASSED = (400, 40000, "Invalid parameters: body.")
+"""The endpoint finds no body, so the gate has let the request in."""
 
 
 def unauthorized(message: str) -> tuple[int, int, str]:

@@ -20,7 +20,8 @@ from tests.world import INSTANCE, World
 
 NOW_MS = 1_736_937_000_000
 THREE_AT_ONCE = RateLimit(bucket=3, refill_per_1000_s=1000, per_day=5)
-PASSED = 400, 40090, "Unsupported operation."
+PASSED = 400, 40000, "Invalid parameters: body."
+"""The endpoint finds no body, so the gate has let the request in."""
 TOO_MANY = 429, 42900, "Too many requests"
 
 

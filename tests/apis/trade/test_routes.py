@@ -67,8 +67,12 @@ def test_each_error_is_a_member_of_the_published_table() -> None:
         (404, 40400), (410, 41000), (429, 42900), (500, 50000), (500, 50003), (503, 503),
     }  # fmt: skip
     assert {(error.status, error.error_code) for error in Error} == published
-    assert len({error.message for error in Error}) == len(Error) == 26
-    assert [error.name for error in Error if Fault(error).retry_after_s] == ["CANCEL_PENDING", "MAINTENANCE"]
+    assert len({error.message for error in Error}) == len(Error) == 27
+    assert [error.name for error in Error if Fault(error).retry_after_s] == [
+        "CANCEL_PENDING",
+        "AMENDMENT_PENDING",
+        "MAINTENANCE",
+    ]
     assert all(error.message.endswith(".") == (error.status != 429) for error in Error)
 
 

@@ -15,7 +15,7 @@ from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.transactions import Movement, Withdrawal
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.admission import Admitted
-from chalicelib.services.books.amending import Amending, AmendmentUnderWay, NewTerms
+from chalicelib.services.books.amending import Amending, AmendmentUnderWay, NewTerms, NotOpen
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.ledger.movements import InsufficientBalance, Movements
@@ -193,7 +193,7 @@ def test_an_order_that_is_amended_filled_and_cancelled_at_once_strands_nothing(e
         world.placed("ben", "SELL", 12, 40)
 
     def ask(work: Callable[[], object]) -> None:
-        with suppress(Unavailable):
+        with suppress(Unavailable, NotOpen):
             work()
 
     amending = Amending(embedded_database)
