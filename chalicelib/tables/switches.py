@@ -12,7 +12,7 @@ armed switch is beside rows in ``expiries`` that have it checked: one of them is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from chalicelib.tables.dynamodb import Database
@@ -53,6 +53,10 @@ class Switches:
         """Return the armed ones of these owners' switches, by owner, read consistently."""
         rows = self._database.get_many(TABLE, [_key_of(owner) for owner in dict.fromkeys(owners)])
         return {switch.owner: switch for switch in map(_switch_of, rows)}
+
+    def every(self) -> Iterator[Switch]:
+        """Yield every armed switch. For operators: scans the table."""
+        return (_switch_of(row) for row in self._database.scan(TABLE) if str(row["scope"]).startswith(_START))
 
     def replace(self, before: Switch | None, after: Switch) -> Write:
         """Return the write that makes a step. Refused if the switch is not as it was before."""

@@ -19,6 +19,8 @@ from chalicelib.ops.verify.verifier import Verifier, unwatched
 from chalicelib.services.books import redrive as redriving
 from chalicelib.services.books.parking import BookParked
 from chalicelib.services.books.rebuilding import BookAtWork, Rebuilding, RowsAhead
+from chalicelib.services.books.switches import DeadManSwitches
+from chalicelib.support.clock import now_ms
 from chalicelib.tables.accounts import LedgerBroken
 from chalicelib.tables.books import Books
 from chalicelib.tables.journal import EntryExists
@@ -78,6 +80,8 @@ def rebuild_books(book: Book = None, /, *, all: All = False) -> Printed:
         counts["candles"] += rebuilt.candles
         counts["expiries"] += rebuilt.expiries
         counts["terms"] += rebuilt.has_other_terms
+    if all:
+        counts["expiries"] += DeadManSwitches(database, now_ms).schedule_all()
     return dict(counts)
 
 

@@ -86,6 +86,12 @@ class DeadManSwitches:
             self._database.transact([step, scheduled], lambda: self._switches.get(owner) == after or None)
         return after.cancel_at_ms
 
+    def schedule_all(self) -> int:
+        """Have every armed switch checked at its time; return how many there are. For operators: scans a table."""
+        armed, now_ms = list(self._switches.every()), self._now_ms()
+        self._expiries.schedule_all(switch_time(one.owner, max(one.cancel_at_ms, now_ms)) for one in armed)
+        return len(armed)
+
     def check(self, checks: Iterable[Expiry], at_ms: int) -> list[Expiry]:
         """Fire the switches of these checks that are due, several at once; return the checks to be made again.
 

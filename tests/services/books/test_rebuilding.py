@@ -18,8 +18,11 @@ from chalicelib.domain.books.vocabulary import BookStatus, OrderStatus
 from chalicelib.ops import cli
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.disagreements import Disproved
+from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.rebuilding import BookAtWork, Rebuilding, Rebuilt, RowsAhead
+from chalicelib.services.books.switches import DeadManSwitches
+from chalicelib.support.clock import now_ms
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.fills import fills_in
@@ -210,7 +213,12 @@ def test_the_command_line_rebuilds_one_book_or_all(world: World, monkeypatch: py
     assert cli.run(["rebuild", f"{INSTANCE}/{BOOK_ID}"]) == {
         "books": 1, "orders": 0, "fills": 2, "candles": 0, "expiries": 1, "terms": 0,
     }  # fmt: skip
-    assert cli.run(["rebuild", "--all"])["fills"] == 0
+    switches = DeadManSwitches(world.database, lambda: world.now_ms)
+    switches.set(INSTANCE, "ann", 60)
+    put_back(world, "expiries", [])
+    assert [cli.run(["rebuild", "--all"])[count] for count in ("fills", "expiries")] == [0, 2]
+    Expiring(world.database, world.matcher(), now_ms).check()
+    assert [row["reason"] for row in world.inbox_rows() if row["kind"] == "cancel_all"] == ["DEAD_MAN"]
     with pytest.raises(cli.CommandFailed, match="no such book"):
         cli.run(["rebuild", f"{INSTANCE}/ob_none"])
     put_back(world, "journal", [])
