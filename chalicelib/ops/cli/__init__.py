@@ -36,6 +36,7 @@ COMMANDS = {
     "customer": "customers:app",
     "holders": "customers:holders",
     "export": "exports:app",
+    "statement": "exports:statement",
     "taker-key": "taker_keys:app",
     "taker-desk": "taker_desk:desk",
     "instrument": "taker_desk:instrument",
@@ -50,6 +51,7 @@ COMMANDS = {
     "rebuild": "repair:rebuild",
     "verify": "repair:verify",
     "mcp": "agents:app",
+    "console": "console:app",
 }
 """Where each command, or group of commands, is. A module is imported when one of its commands is run."""
 

@@ -12,7 +12,8 @@ from chalicelib import wiring
 from chalicelib.domain.books.admission import Refusal, RefusalCode
 from chalicelib.domain.books.config import BookConfig, SettlementMode, TokenType
 from chalicelib.domain.books.vocabulary import BookStatus, SelfTradePrevention
-from chalicelib.domain.ledger.owners import split_book_key
+from chalicelib.domain.ledger.owners import book_key, split_book_key
+from chalicelib.ops.cli import tenants
 from chalicelib.ops.cli.arguments import (
     Amount,
     AmountOrZero,
@@ -194,7 +195,23 @@ def show(book: Book, /) -> Printed:
     $ tallybook book show inst_demo0001/ob_offchain_001
     """
     books = Books(wiring.database())
-    config, failures = _found(books, book)
+    return _shown(books, *_found(books, book))
+
+
+@app.command(name="list")
+def list_books(instance: Instance, /) -> Printed:
+    """List an instance's books, as show does each.
+
+    $ tallybook book list inst_demo0001
+    """
+    tenants.tenants().get(instance)
+    books = Books(wiring.database())
+    keys = [book_key(instance, config.book_id) for config in books.of_instance(instance)]
+    return {"instance": instance, "books": [_shown(books, *_found(books, key)) for key in keys]}
+
+
+def _shown(books: Books, config: BookConfig, failures: BatchFailures) -> Printed:
+    book = book_key(config.instance, config.book_id)
     (config,) = with_halts(books, [config], now_ms())
     until_ms = books.halts([book]).get(book)
     at_ms = failures.parked_at_ms

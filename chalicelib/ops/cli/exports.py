@@ -1,14 +1,16 @@
-"""The command ``export``: transactions, trades, orders or balances, streamed as CSV or JSON lines (T99)."""
+"""The command ``export``: rows of the ledger and of orders, streamed as CSV or JSON lines (T99); and ``statement``."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from chalicelib import wiring
 from chalicelib.apis.book import export_rows
@@ -92,6 +94,9 @@ class Period:
 
 _ALWAYS = Period()
 
+STATEMENT_ROWS_MAX = 1000
+
+statement = App(name="statement")
 app = App(name="export", help="Rows of the ledger and of orders, as CSV or JSON lines.")
 
 
@@ -182,3 +187,21 @@ def _balances(target: Target, at_ms: int | None) -> Rows:
             raise CommandFailed(f"--at is too long ago: {error}") from error
         for balance in found:
             yield export_rows.balance_row(balance, tokens, read_ms if at_ms is None else at_ms)
+
+
+@statement.default
+def show_statement(
+    *,
+    instance: Instance,
+    customer: Customer,
+    limit: Annotated[int, Parameter(validator=Number(gte=1, lte=STATEMENT_ROWS_MAX), help="1 to 1000")] = 100,
+) -> Printed:
+    """Show what changed a customer's balances, newest first.
+
+    $ tallybook statement --instance inst_demo0001 --customer cust_12345
+    """
+    tenants.tenants().get(instance)
+    tokens = _tokens(instance)
+    found = Exports(wiring.database()).transactions(instance, _ALWAYS.of(customer))
+    rows = [export_rows.transaction_row(row, tokens, customer) for row in islice(found, limit)]
+    return {"customer": customer, "rows": rows}

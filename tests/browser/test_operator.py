@@ -1,0 +1,201 @@
+"""The operator's console in a real browser: instances, books and their proof, keys, customers, webhooks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import boto3
+import pytest
+import requests
+from axe_playwright_python.sync_playwright import Axe
+
+from chalicelib.support.clock import now_ms
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.webhook_deliveries import WebhookDeliveries
+from infra.demo import BOOK, INSTANCE
+from tests.browser.conftest import Tab
+from tests.infra.stack import RunningStack
+from tests.waiting import eventually
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.stack
+
+CUSTOMER = "cust_12345"
+HOOKS = "/orderbooks/stocks/api/offchain/webhooks"
+END_S_MAX = 15
+
+
+@pytest.fixture(scope="module")
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    with RunningStack(tmp_path_factory.mktemp("operator") / "local", TALLYBOOK_WEBHOOKS_ALLOW_LOCAL="1") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def address(venue: RunningStack) -> Iterator[str]:
+    """The address that ``tallybook console`` prints, run as the page about the command line says."""
+    given = f". {shlex.quote(str(venue.local_dir / 'env'))} && exec {sys.executable} -m chalicelib.ops.cli console"
+    console = subprocess.Popen(
+        ["bash", "-c", given], stdout=subprocess.PIPE, text=True, env={"PATH": os.environ["PATH"]}
+    )
+    assert console.stdout is not None
+    try:
+        (found,) = re.findall(r"^Open (http://127\.0\.0\.1:\d+/#token=\S+)$", console.stdout.readline())
+        yield found
+    finally:
+        console.send_signal(signal.SIGINT)
+        assert console.wait(END_S_MAX) == 130
+
+
+@pytest.fixture
+def page(tab: Tab, address: str) -> Iterator[Page]:
+    """The console's page. It has shown no error at the end."""
+    tab.page.goto(address)
+    tab.page.get_by_role("cell", name=INSTANCE, exact=True).wait_for()
+    yield tab.page
+    asked_for = "400 (Bad Request)"
+    assert [error for error in tab.errors if asked_for not in error] == []
+
+
+def part(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).click()
+    page.locator("#views a[aria-current]", has_text=name).wait_for()
+
+
+def told(page: Page, words: str) -> None:
+    page.locator("#said", has_text=words).wait_for()
+
+
+def test_a_book_is_paused_resumed_and_verified_and_then_the_whole_instance(page: Page) -> None:
+    part(page, "Books")
+    page.get_by_role("button", name=f"Pause {BOOK}").click()
+    page.get_by_role("button", name="No", exact=True).click()
+    page.get_by_role("button", name=f"Pause {BOOK}").click()
+    page.get_by_role("button", name="Yes", exact=True).click()
+    told(page, "Pause: done.")
+    page.get_by_role("button", name=f"Resume {BOOK}").click()
+    told(page, "Resume: done.")
+    page.get_by_role("button", name=f"Verify {BOOK}").click()
+    told(page, f"{INSTANCE}/{BOOK} agrees: 1 books, 2 journal entries")
+    page.get_by_role("button", name="Verify the whole instance").click()
+    told(page, f"{INSTANCE} agrees: 2 books")
+
+
+def test_a_key_is_made_shown_once_used_and_revoked(page: Page, venue: RunningStack) -> None:
+    part(page, "Keys")
+    page.get_by_role("button", name="Make a key").click()
+    key = page.locator("#secret dd").first.inner_text()
+    page.get_by_role("button", name="I have it").click()
+    address = f"{venue.base_url}/orderbooks/stocks/api/offchain/order-books"
+    assert requests.get(address, headers={"x-api-key": key}, timeout=30).status_code == 200
+    told(page, "Make a key: done.")
+    page.get_by_role("button", name=re.compile("^Revoke ")).last.click()
+    page.get_by_role("button", name="Yes", exact=True).click()
+    told(page, "Revoke: done.")
+
+
+def test_a_customers_balances_and_statement_are_shown_and_a_freeze_is_asked_for(page: Page) -> None:
+    part(page, "Customers")
+    page.get_by_text("Say whose.").wait_for()
+    page.get_by_role("textbox", name="Customer").fill(CUSTOMER)
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.get_by_role("cell", name="1000000000000000000000000").first.wait_for()
+    page.get_by_role("button", name="Freeze").first.click()
+    page.get_by_role("button", name="Yes", exact=True).click()
+    told(page, "Freeze: done.")
+    page.get_by_role("button", name="Unfreeze").click()
+    told(page, "Unfreeze: done.")
+    page.get_by_role("button", name="Show the statement").click()
+    page.get_by_role("cell", name="credit").first.wait_for()
+
+
+def test_what_is_wrong_is_said_in_words(page: Page) -> None:
+    part(page, "Tokens")
+    page.get_by_role("textbox", name="Customer").fill("x" * 101)
+    page.get_by_role("button", name="Make a token").click()
+    page.locator("#said[data-kind=bad]").wait_for()
+
+
+class _Receiver(BaseHTTPRequestHandler):
+    """Fails the first delivery of an endpoint, takes the next ones."""
+
+    ids: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.ids.append(self.headers["webhook-id"])
+        self.send_response(500 if len(self.ids) == 1 else 204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+def test_a_dead_letter_is_redelivered_under_its_id(page: Page, venue: RunningStack) -> None:
+    receiver = ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)
+    Thread(target=receiver.serve_forever, daemon=True).start()
+    try:
+        made = requests.post(
+            venue.base_url + HOOKS,
+            json={"url": f"http://127.0.0.1:{receiver.server_address[1]}/", "types": ["*"]},
+            headers={"x-api-key": venue.demo["book_desk"]["api_key"]},
+            timeout=30,
+        ).json()
+        assert made["success"], made
+        made = made["data"]
+        part(page, "Webhooks")
+        page.get_by_role("button", name=f"Test {made['id']}").click()
+        told(page, "Test: done.")
+        eventually(lambda: _Receiver.ids)
+        buried(venue, made["id"], _Receiver.ids[0])
+        page.get_by_role("button", name=f"Dead letters {made['id']}").click()
+        page.get_by_role("button", name=f"Redeliver {_Receiver.ids[0]}").click()
+        told(page, "Redeliver: done.")
+        eventually(lambda: len(_Receiver.ids) == 2)
+        assert _Receiver.ids[0] == _Receiver.ids[1]
+    finally:
+        receiver.shutdown()
+        receiver.server_close()
+
+
+def buried(venue: RunningStack, endpoint: str, delivery: str) -> None:
+    """Make a delivery a dead letter, without waiting for its ten attempts."""
+    client: Any = boto3.client(
+        "dynamodb", endpoint_url=venue.aws_endpoint_url, region_name="us-east-1", aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )  # fmt: skip
+    table = WebhookDeliveries(Database(client, venue.prefix))
+    later_ms = now_ms() + 3_600_000
+    eventually(lambda: (found := table.find(endpoint, delivery)) is not None and found.said == "500")
+    claimed = table.claim(endpoint, delivery, later_ms, later_ms + 1)
+    assert claimed is not None
+    table.buried(claimed, "500", now_ms())
+
+
+@pytest.mark.parametrize("width", [1600, 360])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(page: Page, width: int, scheme: Any) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    part(page, "Books")
+    page.get_by_role("cell", name=BOOK, exact=True).wait_for()
+    found = Axe().run(page).response["violations"]
+    assert found == [], json.dumps(found, indent=1)[:4000]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_copied_address_without_its_token_gets_nothing(tab: Tab, address: str) -> None:
+    tab.page.goto(address.partition("#")[0])
+    tab.page.locator("#notice", has_text="Open the address that tallybook console printed.").wait_for()
