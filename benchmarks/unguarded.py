@@ -20,7 +20,7 @@ from benchmarks.guards import GUARDS
 from benchmarks.guards.guard import Guard
 
 ROOT = Path(__file__).resolve().parent.parent
-COPIED = ("app.py", "chalicelib", "infra", "tests", "benchmarks", "pyproject.toml", ".chalice", "Makefile")
+COPIED = ("app.py", "chalicelib", "client", "infra", "tests", "benchmarks", "pyproject.toml", ".chalice", "Makefile")
 TEST_BOUND_S = 300
 FAILED = 1
 """pytest's exit code for failed tests; any other code is an error of the run itself."""
@@ -38,7 +38,8 @@ def unguarded(guard: Guard) -> str | None:
                 shutil.copy2(source, copy / name)
         remove_guard(copy, guard)
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", guard.test]
-        environment = os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+        path = os.pathsep.join([str(copy), str(copy / "client")])
+        environment = os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(
             command, cwd=copy, env=environment, capture_output=True, text=True, timeout=TEST_BOUND_S, check=False
         )
