@@ -314,7 +314,7 @@ def document() -> Schema:
         "asyncapi": "3.0.0",
         "info": {
             "title": "Tallybook: events",
-            "version": "1.0.0",
+            "version": "0.1.0",
             "description": (
                 "What Tallybook tells by itself: events of its feed by long poll and webhooks, and messages on "
                 "WebSockets. An event arrives at least once, always under its id. New types and members may come: "

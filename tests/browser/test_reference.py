@@ -23,28 +23,35 @@ SHOWN_MS_MAX = 60_000
 
 @dataclass(frozen=True)
 class Reference:
-    """The page, opened."""
+    """The page, opened. sent: heads and bodies of what it has sent."""
 
     page: Page
+    sent: list[str]
 
     @classmethod
     def open(cls, tab: Tab, stack: RunningStack, desk: str = "", prefix: str = "") -> Reference:
         """Open the page, of one desk with its operations, or of all with their tags."""
+        sent: list[str] = []
+        tab.page.on("request", lambda one: sent.append(f"{one.url} {one.headers} {one.post_data or ''}"))
         tab.page.goto(f"{stack.base_url}{prefix}/docs" + (f"?desk={desk}" if desk else ""))
         tab.page.locator(".opblock-tag").first.wait_for(timeout=SHOWN_MS_MAX)
-        return cls(tab.page)
+        return cls(tab.page, sent)
 
     def authorize(self, **values: str) -> None:
-        """Type credentials. values: by the names of their headers, with ``_`` for ``-``; ``bearer`` for a token."""
+        """Type credentials. values: by the names of headers, with ``_`` for ``-``; ``bearer``: of the first token."""
         self.page.get_by_role("button", name="Authorize", exact=True).first.click()
         for name, value in values.items():
             said = "(http, Bearer)" if name == "bearer" else f"Name: {name.replace('_', '-')}"
-            box = self.page.locator(".auth-container").filter(
-                has_text=re.compile(f"{re.escape(said)}(?!-)", re.IGNORECASE)
-            )
+            boxes = self.page.locator(".auth-container")
+            box = boxes.filter(has_text=re.compile(f"{re.escape(said)}(?!-)", re.IGNORECASE)).first
             box.locator("input").first.fill(value)
             box.get_by_role("button", name="Apply credentials").click()
         self.page.get_by_role("button", name="Close").first.click()
+
+    def keeps(self, secret: str) -> bool:
+        """Whether a secret has stayed in the tab: nothing has it that was sent, nor anything that outlives the tab."""
+        kept = self.page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
+        return bool(self.sent) and kept == '[{},{},""]' and not any(secret in one for one in self.sent)
 
     def execute(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Try an operation; return the status and the answer."""
@@ -93,6 +100,13 @@ def test_a_request_of_the_book_desk_is_tried(tab: Tab, stack: RunningStack) -> N
     assert tab.errors == []
 
 
+def test_a_request_of_the_escrow_desk_is_tried(tab: Tab, stack: RunningStack) -> None:
+    reference = Reference.open(tab, stack, "escrow")
+    reference.authorize(bearer=stack.demo["escrow_desk"]["secret_key"])
+    assert reference.execute("get", "/2.0/accounts/me")[0] == 200
+    assert tab.errors == []
+
+
 def test_signed_requests_of_the_trade_desk_are_tried(tab: Tab, stack: RunningStack) -> None:
     desk, reference = stack.demo["trade_desk"], Reference.open(tab, stack, "trade")
     reference.authorize(Authorization=desk["token"], Signature=desk["secret"])
@@ -100,6 +114,8 @@ def test_signed_requests_of_the_trade_desk_are_tried(tab: Tab, stack: RunningSta
     order = {"pair": "EXS_EUR", "side": "buy", "type": "limit", "amount": 0.5, "price": 1.5}
     status, placed = reference.execute("post", "/trade/orders", order)
     assert (status, placed["data"]["pair"]) == (200, "EXS_EUR")
+    assert reference.keeps(desk["secret"])
+    assert not reference.keeps(desk["token"]), "which is sent as it is"
     assert tab.errors == []
 
 
@@ -109,6 +125,7 @@ def test_a_signed_request_of_a_taker_is_tried_behind_a_stage(tab: Tab, stack: Ru
     desk, reference = stack.demo["taker_desk"], Reference.open(tab, stack, "taker", prefix="/stage")
     reference.authorize(X_API_Key=desk["api_key"], X_API_Signature=desk["api_secret"])
     assert reference.execute("get", "/api/v1/takers/orders")[0] == 200
+    assert reference.keeps(desk["api_secret"])
     assert tab.errors == []
 
 
@@ -131,5 +148,5 @@ def test_a_wallet_connects_and_signs_an_order(tab: Tab, stack: RunningStack) -> 
     }  # fmt: skip
     status, created = reference.execute("post", "/api/v1/orders", {"order": order, "signature": key})
     assert (status, created["data"]["status"]) == (200, "pending"), created
-    assert created["data"]["signature"] != key
+    assert reference.keeps(key)
     assert tab.errors == []

@@ -152,7 +152,7 @@ def test_what_the_page_about_the_trade_desk_follows_by_websocket_comes(checkout:
 
 
 def test_the_page_about_the_taker_desk_works_as_printed(checkout: Path) -> None:
-    script, followed = blocks("docs/taker-desk.md")
+    script, _, followed = blocks("docs/taker-desk.md")
     with ThreadPoolExecutor(1) as beside:
         seen = beside.submit(run, followed, checkout)
         time.sleep(2)
@@ -168,6 +168,11 @@ def test_the_page_about_the_taker_desk_works_as_printed(checkout: Path) -> None:
     assert [message["type"] for message in messages] == ["heartbeat"] + ["order_status_change"] * 3
     assert [message["data"]["to_status"] for message in messages[1:]] == ["pending", "locked", "partially_filled"]
     assert {message["data"]["order_hash"] for message in messages[1:]} == {order_hash}
+
+
+def test_a_takers_signed_list_works_as_printed(checkout: Path) -> None:
+    _, signed, _ = blocks("docs/taker-desk.md")
+    assert json.loads(run(signed, checkout))["data"]["page"] == 1
 
 
 def test_the_page_about_the_escrow_desk_works_as_printed(checkout: Path) -> None:
@@ -243,5 +248,5 @@ def test_the_tutorial_works_as_printed(checkout: Path, shell: tuple[str, ...]) -
     assert printed[begin : begin + 4] == ["1000", "FILLED", "PARTIALLY_FILLED", "200000000000000000000"]
     assert printed[begin + 4 : begin + 7] == ["398", "CANCELLED", "600"]
     assert {"order.accepted", "fill.created", "order.cancelled", "balance.changed"} <= set(printed)
-    assert any(f"/{book}: orders: 2 rows agree" in line for line in printed)
-    assert printed[-1].endswith("in all accounts = credits - debits = supply")
+    (proven,) = json.loads(printed[-1])["books"]
+    assert (proven["book"].partition("/")[2], proven["orders"], proven["fills"]) == (book, 2, 2)

@@ -5,6 +5,7 @@ const text = new TextEncoder();
 const PRIVATE_KEY = /^0x[0-9a-fA-F]{64}$/;
 
 async function hmac(secret, message) {
+  if (!crypto.subtle) throw new Error("A browser signs pages of https addresses and of this machine alone.");
   const key = await crypto.subtle.importKey("raw", text.encode(secret), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
   const signature = await crypto.subtle.sign("HMAC", key, text.encode(message));
   return btoa(String.fromCharCode(...new Uint8Array(signature)));

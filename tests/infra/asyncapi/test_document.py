@@ -11,7 +11,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from jsonschema import Draft7Validator
+from jsonschema_rs import Draft7Validator
 
 from chalicelib.apis.book.routes import ROUTES as BOOK
 from chalicelib.apis.escrow.routes import ROUTES as ESCROW
@@ -24,7 +24,7 @@ from chalicelib.domain.feed.shown import event_json
 from chalicelib.services.feed.types import ALL_TYPES, ESCROW_TYPES
 from infra.asyncapi.document import DOCUMENT, as_text, document, event_forms
 from infra.settings import ROOT
-from tests.described import strict, validator_of
+from tests.described import validator_of
 from tests.domain.books.orders import change_to
 from tests.test_event_catalogue import real, told
 
@@ -89,7 +89,6 @@ def test_real_events_fit_their_messages() -> None:
 
 
 def test_a_member_that_is_not_described_is_noticed() -> None:
-    assert strict({"type": "object", "properties": {"a": {"type": "string"}}})["additionalProperties"] is False
     (example,) = MESSAGES["heartbeat"]["examples"]
     assert not validator_of("heartbeat").is_valid(example["payload"] | {"other": 1})
     assert Draft7Validator(MESSAGES["heartbeat"]["payload"]).is_valid(example["payload"] | {"other": 1})
