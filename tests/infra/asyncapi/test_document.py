@@ -33,7 +33,7 @@ MESSAGES: dict[str, Any] = document()["components"]["messages"]
 
 
 def test_the_committed_document_is_the_one_that_the_code_gives() -> None:
-    assert DOCUMENT.read_text(encoding="utf-8") == as_text(document()), "python -m infra.asyncapi writes it anew"
+    assert DOCUMENT.read_text(encoding="utf-8") == as_text(document()), "make asyncapi writes it anew"
 
 
 def test_it_is_valid() -> None:
