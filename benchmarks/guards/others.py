@@ -8,8 +8,8 @@ GUARDS = [
     Guard(
         "an instance's orders are signed in a domain of its own",
         "chalicelib/ops/cli/tenants.py",
-        "tenants().create_instance(options.ref, services, beside)",
-        "tenants().create_instance(options.ref, services)",
+        "tenants().create_instance(ref, services, beside)",
+        "tenants().create_instance(ref, services)",
         "tests/ops/cli/test_tenants.py::test_the_public_instance_alone_shares_the_vendors_domain",
     ),
     Guard(

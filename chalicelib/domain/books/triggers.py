@@ -23,6 +23,8 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+import msgspec
+
 from chalicelib.domain.books.levels import OpenOrder
 from chalicelib.domain.books.protection import CALM_ALL, CALM_NONE, PRICE_BOUND
 from chalicelib.domain.books.vocabulary import OrderType
@@ -41,33 +43,31 @@ class Trade(NamedTuple):
     taker: str
 
 
-class Waiting:
+class Waiting(msgspec.Struct, eq=False, gc=False):
     """A parked order. since: its turn among all that were ever parked. place: breaks ties of equal stops, older first;
     an amendment may renew it. trade: what has satisfied it; None: it waits.
     """
 
-    __slots__ = ("has_left", "order", "place", "since", "trade")
-
-    def __init__(self, order: OpenOrder, since: int, place: int, trade: Trade | None = None) -> None:
-        self.order = order
-        self.since = since
-        self.place = place
-        self.trade = trade
-        self.has_left = False
+    order: OpenOrder
+    since: int
+    place: int
+    trade: Trade | None = None
+    has_left: bool = False
 
 
-class _Node:
+class _Node(msgspec.Struct, eq=False, gc=False):
     """A node of a leftist heap: two heaps merge in O(log n)."""
 
-    __slots__ = ("distance", "left", "place", "rank", "right", "waiting")
+    waiting: Waiting
+    distance: int
+    place: int
+    left: _Node | None = None
+    right: _Node | None = None
+    rank: int = 1
 
-    def __init__(self, waiting: Waiting) -> None:
-        self.distance = waiting.order.placed.distance or 0
-        self.place = waiting.place
-        self.waiting = waiting
-        self.left: _Node | None = None
-        self.right: _Node | None = None
-        self.rank = 1
+
+def _node(waiting: Waiting) -> _Node:
+    return _Node(waiting, waiting.order.placed.distance or 0, waiting.place)
 
 
 def _merged(one: _Node | None, other: _Node | None) -> _Node | None:
@@ -82,16 +82,13 @@ def _merged(one: _Node | None, other: _Node | None) -> _Node | None:
     return one
 
 
-class _Group:
+class _Group(msgspec.Struct, eq=False, gc=False):
     """TRAILING orders with one reference. first: turn of its earliest order. reference: a key; None: no trade yet."""
 
-    __slots__ = ("first", "is_merged", "reference", "top")
-
-    def __init__(self, first: int, reference: int | None) -> None:
-        self.first = first
-        self.reference = reference
-        self.top: _Node | None = None
-        self.is_merged = False
+    first: int
+    reference: int | None
+    top: _Node | None = None
+    is_merged: bool = False
 
 
 class _Side:
@@ -179,9 +176,7 @@ class _Side:
         while groups and (groups[-1].reference is None or groups[-1].reference > key):
             group = groups.pop()
             group.is_merged = True
-            merged = _Group(group.first, key)
-            merged.top = group.top if lowered is None else _merged(group.top, lowered.top)
-            lowered = merged
+            lowered = _Group(group.first, key, group.top if lowered is None else _merged(group.top, lowered.top))
         if lowered is None:
             return
         if groups and groups[-1].reference == key:
@@ -191,7 +186,7 @@ class _Side:
         self._push_group(groups[-1])
 
     def _join(self, group: _Group, waiting: Waiting) -> None:
-        node = _Node(waiting)
+        node = _node(waiting)
         self.nodes += 1
         group.top = _merged(group.top, node)
         if group.top is node:
@@ -221,7 +216,7 @@ class _Side:
             reference = None if price is None else self.sign * price
             if not self.groups or self.groups[-1].reference != reference:
                 self.groups.append(_Group(one.since, reference))
-            self.groups[-1].top = _merged(self.groups[-1].top, _Node(one))
+            self.groups[-1].top = _merged(self.groups[-1].top, _node(one))
             self.nodes += 1
         for group in self.groups:
             self._push_group(group)
