@@ -99,7 +99,7 @@ GUARDS = [
     Guard(
         "a taker's answers are shown to no page",
         "chalicelib/apis/taker/cross_origin.py",
-        "(route is None or route.auth is Auth.TAKER)",
+        "route is not None and route.auth is Auth.TAKER",
         "route is None",
         "tests/apis/taker/contract/test_cross_origin.py::test_a_takers_answers_are_shown_to_no_page",
     ),
@@ -120,7 +120,7 @@ GUARDS = [
     Guard(
         "a signed order is worth no more than an account can hold",
         "chalicelib/apis/taker/makers.py",
-        "if value + order.incentive > VALUE_MAX:",
+        "if value + incentive > VALUE_MAX:",
         "if False:",
         "tests/apis/taker/contract/test_shares_and_decimals.py::test_k31_value_and_incentive_stay_within_10_to_the_36th",
     ),

@@ -77,6 +77,21 @@ GUARDS = [
         "tests/services/push/test_beating.py::test_two_that_have_read_the_same_claim_one_beat",
     ),
     Guard(
+        "of a batch, a subscription is told of the logs that it follows",
+        "chalicelib/services/push/broadcasting.py",
+        "for log, end in ends.items() if not keys[log].isdisjoint(one.topic.keys)",
+        "for log, end in ends.items() if keys[log]",
+        "tests/services/push/test_broadcasting.py::test_two_at_once_send_the_same_under_the_same_ids",
+    ),
+    Guard(
+        "an account whose changes in an entry add up to nothing is told",
+        "chalicelib/domain/books/feed.py",
+        "for account in dict.fromkeys(account for account, change in moves if any(change)):",
+        "for account in netted:",
+        "tests/apis/trade/test_socket.py::"
+        "test_a_hold_that_ends_as_its_order_is_accepted_is_told_by_another_balance_message",
+    ),
+    Guard(
         "nothing is sent to a connection that may not be open yet",
         "chalicelib/services/push/broadcasting.py",
         "if one.has_begun]",

@@ -25,8 +25,8 @@ _SECRET_MEMBER = re.compile(
     rb'"(?:signature|secret|secret_key|token|jwt|api_?key|password)"\s*:\s*"((?:[^"\\]|\\.)*)"', re.IGNORECASE
 )
 
-_TOKEN_IN_PATH = re.compile(r"^/[bsq]/+([^/?]+)")
-"""The token in the path of an order's page: whoever has the link is let in."""
+_TOKEN_IN_PATH = re.compile(r"/[bsq]/+([^/?]+)")
+"""The token in the path of an order's page, below whatever prefix: whoever has the link is let in."""
 
 
 def secrets_of(headers: Mapping[str, str], body: bytes, path: str = "") -> list[str]:

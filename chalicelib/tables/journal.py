@@ -12,7 +12,7 @@ from chalicelib.domain.books.journal import JournalEntry
 from chalicelib.support.ids import TIME_MS_MAX
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.numbered import NumberedRows
-from chalicelib.tables.rows import Row
+from chalicelib.tables.rows import Row, reads_row, whole
 from chalicelib.tables.stored_events import content_of, stored, stored_bytes
 from chalicelib.tables.writes import ConditionFailed, Put, TransactionRefused
 
@@ -81,12 +81,13 @@ def _row_of(entry: JournalEntry) -> Row:
     }
 
 
+@reads_row
 def entry_of(row: Row) -> JournalEntry:
-    """Return the entry in a row."""
+    """Return the entry in a row. Raises UnreadableRow."""
     return JournalEntry(
         book=row["book"],
         sequence=row["sequence"],
-        at_ms=row["at_ms"],
+        at_ms=whole(row, "at_ms"),
         watermark=int(row["watermark"]),
         previous_hash=row["previous_hash"],
         hash=row["hash"],

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from chalicelib.support.ids import TIME_MS_MAX
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.rows import Row
+from chalicelib.tables.rows import Row, reads_row, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class NumberedRows:
         after it.
         """
         last = self.last(database, owner)
-        if last is None or last["at_ms"] <= at_ms:
+        if last is None or self.time_and_mark(owner, last)[0] <= at_ms:
             return 0 if last is None else int(last[self.number])
         not_later, later = 0, int(last[self.number])
         while later - not_later > 1:
@@ -64,5 +64,18 @@ class NumberedRows:
             condition = f"#{self.owner} = :owner AND #{self.number} = :middle"
             values = {":owner": owner, ":middle": middle}
             (row,) = database.query(self.table, condition, values, ProjectionExpression="#at_ms")
-            not_later, later = (middle, later) if row["at_ms"] <= at_ms else (not_later, middle)
+            is_later = _time_of({**self.key(owner, middle), **row}) > at_ms
+            not_later, later = (not_later, middle) if is_later else (middle, later)
         return not_later
+
+    def time_and_mark(self, owner: str, row: Row) -> tuple[int, str]:
+        """Return what tells an entry from another of its number (``mark``). row: may lack all else. Raises
+        UnreadableRow.
+        """
+        read = reads_row(lambda known: (whole(known, "at_ms"), str(known[self.mark])))
+        return read({self.owner: owner, **row})
+
+
+@reads_row
+def _time_of(row: Row) -> int:
+    return whole(row, "at_ms")

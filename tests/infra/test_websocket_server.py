@@ -265,6 +265,26 @@ def who_never_reads(running: Running) -> socket.socket:
     return client
 
 
+def rest_of(client: socket.socket) -> bytes:
+    """Return what a client has not read when its connection ends."""
+    found = bytearray()
+    while part := client.recv(65_536):
+        found += part
+    return bytes(found)
+
+
+def test_a_stalled_client_finds_the_close_code_behind_what_it_had_not_read(running: Running) -> None:
+    """It is cut off while its socket's buffers are full, and reads then."""
+    with who_never_reads(running) as client:
+        until(lambda: running.gateway._clients)
+        fill(running, running.last, b"x" * 60_000)
+        with pytest.raises(Gone):
+            running.sender.send(running.last, b"x" * 60_000)
+        reason = b"too slow: messages were not read"
+        assert rest_of(client).endswith(bytes([0x88, 2 + len(reason)]) + (1013).to_bytes(2) + reason)
+    until(lambda: running.function.closed == [running.last])
+
+
 def test_clients_that_do_not_read_delay_a_stop_once_and_all_are_closed() -> None:
     running = Running()
     clients = [who_never_reads(running) for _ in range(6)]

@@ -199,7 +199,7 @@ def test_commands_that_are_handed_back_are_counted_as_unfinished_the_others_are_
     assert (seen.values(Metric.UNFINISHED), seen.values(Metric.ENTRIES)) == ([3], [1])
     (error,) = [line for line in seen.log if line["level"] == "ERROR"]
     assert (error["instance"], error["book"]) == (INSTANCE, book)
-    assert error["exception_name"] == "KeyError"
+    assert error["exception_name"] == "UnreadableRow"
 
 
 def test_what_is_left_in_the_inbox_is_counted_and_parked_books_are_while_there_are_any(world: World) -> None:
@@ -523,6 +523,13 @@ def fail(*_: object) -> Any:
 
 
 # --- redaction
+
+
+@pytest.mark.parametrize("path", ["/b/{}", "/2.0/s/{}", "//2.0//q//{}/", "/dev/2.0/b/{}?x=1"])
+def test_the_token_in_a_pages_path_is_masked_below_any_prefix(path: str) -> None:
+    token = "tok_0123456789"
+    text = masked({"path": path.format(token)}, secrets_of({}, b"", path.format(token)))["path"]
+    assert text == path.format(f"{HIDDEN}6789")
 
 
 def test_credentials_are_found_in_headers_and_bodies_and_shown_by_their_last_four_characters() -> None:

@@ -58,12 +58,14 @@ def export_query(query: Mapping[str, list[str]], prefix: str, *, is_of_customer:
     return ExportQuery(kind, limit, after, customer, from_ms, to_ms)
 
 
-def balances_query(query: Mapping[str, list[str]]) -> ExportQuery:
-    """Return the checked query of an export of a customer's balances. Raises Fault."""
+def balances_query(query: Mapping[str, list[str]], now_ms: int) -> ExportQuery:
+    """Return the checked query of an export of a customer's balances. Raises Fault, also for a time to come (T114)."""
     parameters = Parameters(query)
     kind, customer = _format(parameters), _customer(parameters, is_required=True)
     at_ms = time_parameter(parameters, "at", NOW, is_end=True)
     limit, after = _page(parameters, _ASSET)
+    if at_ms > now_ms and time_parameter(parameters, "at", NOW) > now_ms:
+        parameters.refuse("at", "must not be in the future")
     parameters.refuse_faulty()
     return ExportQuery(kind, limit, after, customer, at_ms=None if at_ms == NOW else at_ms)
 

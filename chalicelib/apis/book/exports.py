@@ -55,7 +55,7 @@ class ExportEndpoints:
 
     def balances(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET exports/balances. 200 with a page of a customer's balances, by asset, as of now or of an earlier time."""
-        asked = export_schema.balances_query(request.query)
+        asked = export_schema.balances_query(request.query, self.clock())
         try:
             balances = self.exports.balances(instance, asked.one_customer, asked.at_ms)
         except HistoryTooLong as error:

@@ -55,7 +55,7 @@ class CrossOrigin:
 
         instance: the session's, or that which a public route shows; None if there is none.
         """
-        if request.method != "OPTIONS" and (route is None or route.auth is Auth.TAKER):
+        if request.method != "OPTIONS" and route is not None and route.auth is Auth.TAKER:
             return response
         headers = {**response.headers, **VARY}
         if route is not None and self._allows(request, instance):

@@ -10,7 +10,7 @@ from chalicelib.apis.taker.envelope import Error, Fault, invalid, refuse
 from chalicelib.apis.taker.gate import Caller
 from chalicelib.apis.taker.list_schema import instrument_query, positions_query
 from chalicelib.apis.taker.lists import page_members
-from chalicelib.apis.taker.makers import unknown_in
+from chalicelib.apis.taker.makers import unknown_in, worth_faults
 from chalicelib.apis.taker.schema import EstimateBody, checked
 from chalicelib.domain.ledger.amounts import decimal_text, units_in, worth
 from chalicelib.domain.ledger.fees import Fee
@@ -69,7 +69,9 @@ class InstrumentEndpoints:
         decimals = 0 if terms.stock is None else terms.stock.decimals
         price, quantity = units_in(body.price, target.decimals), units_in(body.quantity, decimals)
         refuse(_out_of_bounds("price", price, target.decimals) | _out_of_bounds("quantity", quantity, decimals))
-        charge = Fee(caller.settings.fee_bps).of(worth(price or 0, quantity or 0, decimals))
+        value = worth(price or 0, quantity or 0, decimals)
+        refuse(worth_faults(value))
+        charge = Fee(caller.settings.fee_bps).of(value)
         return {
             "base_currency": EXCHANGES[body.exchange].currency if body.exchange in EXCHANGES else target.symbol,
             "charge_base": decimal_text(charge, target.decimals),
@@ -116,7 +118,7 @@ class InstrumentEndpoints:
 def _out_of_bounds(field: str, units: int | None, decimals: int) -> dict[str, str]:
     if units is None:
         return {field: f"must have at most {decimals} decimals"}
-    return {field: f"must be at most {AMOUNT_MAX} base units"} if units > AMOUNT_MAX else {}
+    return {} if 1 <= units <= AMOUNT_MAX else {field: f"must be 1 to {AMOUNT_MAX} base units"}
 
 
 def _shown(levels: Sequence[Level]) -> list[dict[str, str]]:

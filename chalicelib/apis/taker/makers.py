@@ -82,12 +82,14 @@ def unknown_in(terms: Terms) -> dict[str, str]:
 
 def unpayable(order: SignedOrder, stock: Stock | None) -> dict[str, str]:
     """Return the faults of an order's value, by field (K31); none if the stock is unknown."""
-    if stock is None:
-        return {}
-    value = order.value(stock.decimals)
+    return {} if stock is None else worth_faults(order.value(stock.decimals), order.incentive)
+
+
+def worth_faults(value: int, incentive: int = 0) -> dict[str, str]:
+    """Return the faults of what an order is worth, base units of its asset, by field (K31)."""
     if value < 1:
         return {"quantity": "must be worth at least one base unit of the asset at this price"}
-    if value + order.incentive > VALUE_MAX:
+    if value + incentive > VALUE_MAX:
         return {"quantity": f"must be worth, with the incentive, at most {VALUE_MAX} base units of the asset"}
     return {}
 

@@ -77,8 +77,8 @@ def per_1000_s(text: str) -> int:
 
 
 def per_second(limit: RateLimit) -> str:
-    """Return a limit's refill rate in requests a second."""
-    return str(Decimal(limit.refill_per_1000_s) / 1000)
+    """Return a limit's refill rate in requests a second; 0 where nothing is limited."""
+    return str(Decimal(limit.refill_per_1000_s if limit.bucket else 0) / 1000)
 
 
 def rate_limit(usual: RateLimit, at_once: int, refill_per_1000_s: int, per_day: int = 0) -> RateLimit:

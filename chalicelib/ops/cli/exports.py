@@ -45,6 +45,13 @@ def _last(text: str) -> int:
     return _moment(text).last(MS)
 
 
+def _by_now(text: str) -> int:
+    """Return the last ms of a moment that is not to come (T114)."""
+    if _first(text) > now_ms():
+        raise ValueError("is in the future")
+    return _last(text)
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Target:
@@ -146,7 +153,7 @@ def balances(
     target: Target,
     at: Annotated[
         int | None,
-        read_by(_last, "as of the end of this moment, ISO 8601; a date is the end of its day (now)", metavar="TIME"),
+        read_by(_by_now, "as of the end of this moment, ISO 8601; a date is the end of its day (now)", metavar="TIME"),
     ] = None,
     asked: Asked,
 ) -> Printed:

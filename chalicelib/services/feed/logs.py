@@ -53,11 +53,16 @@ class StoredLog:
     def number_of(self, row: Row) -> int:
         return int(row[self.rows.number])
 
+    def time_of(self, row: Row) -> int:
+        """Return when an entry was decided, Unix ms. Raises UnreadableRow."""
+        return self.rows.time_and_mark(self.owner, row)[0]
+
     def stamp_of(self, row: Row) -> str:
-        return stamp_of(int(row["at_ms"]), row[self.rows.mark])
+        """Raises UnreadableRow."""
+        return stamp_of(*self.rows.time_and_mark(self.owner, row))
 
     def behind(self, row: Row) -> Place:
-        """Return the place behind an entry. row: may lack all but number, time and mark."""
+        """Return the place behind an entry. row: may lack all but number, time and mark. Raises UnreadableRow."""
         return Place(self.number_of(row), self.stamp_of(row))
 
 

@@ -37,7 +37,7 @@ def merge(entries: Sequence[Entries], most: int) -> Iterator[tuple[StoredLog, Ro
     The entries of one log stay in its order, whatever their times.
     """
     by_name = {one.log.name: one for one in entries}
-    waiting = [(one.next["at_ms"], name) for name, one in by_name.items() if one.next is not None]
+    waiting = [(one.log.time_of(one.next), name) for name, one in by_name.items() if one.next is not None]
     heapq.heapify(waiting)
     for _ in range(most):
         if not waiting:
@@ -45,6 +45,6 @@ def merge(entries: Sequence[Entries], most: int) -> Iterator[tuple[StoredLog, Ro
         one = by_name[heapq.heappop(waiting)[1]]
         row = one.take()
         if one.next is not None:
-            heapq.heappush(waiting, (one.next["at_ms"], one.log.name))
+            heapq.heappush(waiting, (one.log.time_of(one.next), one.log.name))
         if row is not None:
             yield one.log, row

@@ -139,7 +139,7 @@ class Feed:
         """
         logs, kept_from_ms = self._logs(scope), self._clock_ms() - KEPT_DAYS * DAY_MS
         firsts = self._looks.at([log.at(1) for log in logs], consistently=True)
-        older = [log for log in logs if (first := firsts.get(log.at(1))) and first["at_ms"] < kept_from_ms]
+        older = [log for log in logs if (first := firsts.get(log.at(1))) and log.time_of(first) < kept_from_ms]
         passed: dict[StoredLog, EntryAt] = {}
 
         def search(log: StoredLog) -> None:
@@ -204,7 +204,7 @@ class Feed:
         oldest_ms = self._clock_ms() - (KEPT_DAYS + 1) * DAY_MS
         for log, place in places:
             row = found.get(log.at(place.sequence + 1))
-            is_too_old = row is not None and row["at_ms"] < oldest_ms
+            is_too_old = row is not None and log.time_of(row) < oldest_ms
             named = found.get(log.at(place.entry))
             fits = place == BEGINNING or (named is not None and log.stamp_of(named) == place.stamp)
             if is_too_old or not fits:

@@ -118,7 +118,7 @@ def test_listed_tokens_show_no_secret(run: Run, memory_database: Database) -> No
     by_id = {each["token_id"]: each for each in printed["tokens"]}
     limits = ("bucket", "per_second", "per_day")
     assert [by_id[reader["token_id"]][name] for name in limits] == [7, "3.5", 302_400]
-    assert [by_id[trader["token_id"]][name] for name in limits] == [0, "3.5", 0]
+    assert [by_id[trader["token_id"]][name] for name in limits] == [0, "0", 0]
 
 
 def test_a_token_has_a_default_wait_if_it_is_given_one(run: Run, memory_database: Database) -> None:

@@ -104,6 +104,8 @@ def test_a_span_and_a_moment_leave_out_what_is_later(run: Run, tmp_path: Path) -
         assert run(f"export {name} {OF} --from 2020-01-01 --to 2099-12-31 --output {tmp_path}/x")["rows"] > 0
     run(f"export balances {OF} --at 2020-01-01 --output {tmp_path}/then.csv")
     assert {row["balance"] for row in csv_rows(tmp_path / "then.csv")} == {"0"}
+    with pytest.raises(SystemExit):
+        run(f"export balances {OF} --at 2099-01-01")
     for faulty in ("--from x", "--to 2025-02-30", "--format xls"):
         with pytest.raises(SystemExit):
             run(f"export trades {OF} {faulty}")

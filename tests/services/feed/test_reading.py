@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from chalicelib.domain.feed.cursor import Cursor, Place, UnreadableCursor, cursor_of
+from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services import polling
 from chalicelib.services.feed.reading import (
     DAY_MS,
@@ -21,7 +22,11 @@ from chalicelib.services.feed.reading import (
     Scope,
     TooManyLogs,
 )
+from chalicelib.tables import journal
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.journal import Journal
+from chalicelib.tables.rows import UnreadableRow
+from chalicelib.tables.writes import Put
 from tests.services.feed.writing import ANN, BEN, INSTANCE, OPERATOR, Logs, all_of, other_tables, stands
 from tests.waiting import Waiting
 
@@ -217,6 +222,24 @@ def test_a_poll_of_quiet_logs_is_one_call_of_one_key_a_log_at_half_a_unit(logs: 
     assert logs.keys == 9 * (polls + 1)
     assert logs.units == 9 * 2 + (polls - 1) * 9 / 2
     assert logs.calls == {"query": 1}, "the list of books, once a request"
+
+
+@pytest.mark.parametrize("missing", ["at_ms", "hash"])
+def test_a_damaged_entry_is_named_in_words(logs: Logs, missing: str) -> None:
+    logs.make_book("ob_1")
+    logs.journal("ob_1", "ann")
+    before = logs.feed.ends(OPERATOR)
+    logs.journal("ob_1", "ann")
+    (row,) = journal.ROWS.after(logs.database, book_key(INSTANCE, "ob_1"), 1)
+    del row[missing]
+    logs.database.write(Put(journal.TABLE, row, "attribute_exists(#book)"))
+    for read in (
+        lambda: logs.feed.ends(OPERATOR),
+        lambda: logs.feed.read(OPERATOR, before, 10),
+        lambda: list(Journal(logs.database).newest_first(book_key(INSTANCE, "ob_1"), logs.now_ms - 1)),
+    ):
+        with pytest.raises(UnreadableRow, match=f"{INSTANCE}/ob_1 .*{missing}.*'tallybook verify'"):
+            read()
 
 
 def test_news_of_one_log_cost_one_call_more(logs: Logs) -> None:

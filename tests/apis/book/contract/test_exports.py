@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -162,6 +163,7 @@ FAULTY = cases(
     ("no customer for balances", EXPORTED_BALANCES, {}, ["customerRef"]),
     ("times", EXPORTED_TRADES, {"from": "x", "to": "2025-02-30"}, ["from", "to"]),
     ("a moment", EXPORTED_BALANCES, ANN | {"at": "noon"}, ["at"]),
+    ("a moment to come", EXPORTED_BALANCES, ANN | {"at": "2099-01-01"}, ["at"]),
     ("a limit", EXPORTED_TRADES, {"limit": "0"}, ["limit"]),
     ("a cursor", EXPORTED_TRADES, {"after": "x"}, ["after"]),
     ("a cursor of another export", EXPORTED_TRADES, {"after": "txn_01JHMR6K204D9DMWM0Y7FCREPF"}, ["after"]),
@@ -173,6 +175,12 @@ FAULTY = cases(
 @pytest.mark.parametrize(("route", "query", "fields"), FAULTY)
 def test_t99_what_is_faulty_is_named(desk: Desk, route: str, query: dict[str, str], fields: list[str]) -> None:
     assert fields_of(desk.get(route, query)) == fields
+
+
+def test_t114_a_date_that_is_not_over_yet_counts_as_now(trading: Desk) -> None:
+    today = datetime.now(UTC).date().isoformat()
+    shown, now = (rows_of(export(trading, EXPORTED_BALANCES, **ANN, **at)) for at in ({"at": today}, {}))
+    assert [row["balance"] for row in shown] == [row["balance"] for row in now]
 
 
 def test_t99_a_moment_behind_too_many_rows_is_refused(trading: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,6 +130,13 @@ def test_every_other_preflight_is_404_as_for_everybody(listing: Desk, path: str,
     assert not [name for name in answer.headers if name.startswith("Access-Control")]
 
 
+@pytest.mark.parametrize("path", ["/nowhere", "/orders/7/nowhere"])
+def test_the_404_of_an_unknown_route_says_that_answers_depend_on_the_origin(listing: Desk, path: str) -> None:
+    """A cache that keeps it would show it to a page that is allowed to read none, and the other way round."""
+    answer = as_page(listing, path, PAGE)
+    assert (outcome_of(answer), allowed_in(answer), answer.headers["Vary"]) == (NOT_FOUND, None, "Origin")
+
+
 def test_an_options_without_a_method_is_no_preflight(listing: Desk) -> None:
     answer = listing.send("OPTIONS", "/orders", headers={"origin": PAGE})
     assert (outcome_of(answer), allowed_in(answer)) == (NOT_FOUND, None)

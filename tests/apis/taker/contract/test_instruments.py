@@ -250,6 +250,8 @@ BAD_ESTIMATES: Any = cases(
     ("an exponent",           {"price": "1e3"},                       ["price"]),
     ("a part of a share",     {"quantity": "0.5"},                    ["quantity"]),
     ("too many decimals",     {"price": "1.001"},                     ["price"]),
+    ("nothing to pay",        {"price": "0", "quantity": "0.0"},      ["price", "quantity"]),
+    ("worth too much",        {"price": "1" + "0" * 24, "quantity": "1" + "0" * 26}, ["quantity"]),
     ("too much",              {"price": "1" + "0" * 26, "quantity": "1" + "0" * 28}, ["price", "quantity"]),
 )  # fmt: skip
 
