@@ -2,7 +2,8 @@
 
 Floors, from the top down; each may import those below it, never those above (``make lint`` checks it):
 
-- ``ops``: what the operator runs. ``cli``: the command line; ``verify``: the proof of books, rows and money.
+- ``ops``: what the operator runs. ``cli``: the command line; ``verify``: the proof of books, rows and money;
+  ``agents``: tools for agents.
 - ``wiring``: builds the floors below from the environment, once; the one place that reads it, with ``telemetry``.
   ``book``, ``trade``, ``taker``, ``escrow``: build each desk, its endpoints and their services, over given tables.
 - ``apis``: HTTP, one room for each desk, named after it: ``book``, ``trade``, ``taker``, ``escrow``. They translate,

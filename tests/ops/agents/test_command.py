@@ -1,0 +1,33 @@
+"""``tallybook mcp`` as a command: its extra, and a server whose input has ended."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from chalicelib.ops import cli
+from chalicelib.ops.cli.failures import Code, CommandFailed
+from infra.settings import ROOT
+
+URL = "http://127.0.0.1:9"
+
+
+def test_without_its_library_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mcp.types", None)
+    with pytest.raises(CommandFailed, match="make mcp") as failed:
+        cli.run(["mcp", "--url", URL])
+    assert failed.value.code is Code.SETUP
+
+
+def test_it_ends_when_its_input_does() -> None:
+    command = [sys.executable, "-m", "chalicelib.ops.cli", "mcp", "--url", URL]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_no_other_module_imports_the_library_of_the_protocol() -> None:
+    code = "import sys, chalicelib.ops.cli.agents; print('mcp' in sys.modules, 'anyio' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
