@@ -41,6 +41,7 @@ from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.domain.webhooks.endpoint import Owner
+from chalicelib.services.books.amending import Amending, NewTerms, Queued
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.lost_commands import LOST_AFTER_MS, SHARES, SWEEP_EVERY_MS, LostCommands
 from chalicelib.services.books.matcher import Matcher
@@ -164,6 +165,7 @@ def test_no_policy_grants_what_its_function_does_not_do(
     at_the_escrow_desk(memory_database._client)
     deliver_webhooks(memory_database)
     push(world)
+    monkeypatch.setattr("chalicelib.wiring.push.NOTIONALS_MAX", 0)  # what is not remembered is read
     at_the_sockets(memory_database._client)
     unused = {
         function: grants("prod", function) - recording.done[function] - used_by_lambda(function)
@@ -263,6 +265,9 @@ def at_the_trade_desk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.get("/trade/book/orders/level-2", {"pair": PAIR, "limit": "max"})
     assert desk.place(side="sell", amount="1", expiration=now_ms() + LATER_MS, external_id="order-2").status == 200
     assert desk.get("/trade/orders/by-external-id/order-2").status == 200
+    resting = world.placed("ann", "BUY", 1, 2)
+    with work_of("api_handler"):
+        assert isinstance(Amending(world.database).amend(INSTANCE, "ann", resting, NewTerms(3, None)), Queued)
 
 
 def read_master_key() -> bytes:
