@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
+import threading
+import warnings
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
+import trustme
+import urllib3
 
 from chalicelib.apis.kit.http import HttpResponse
 from tallybook_client import ApiError, OutcomeUnknown, Retries, Unreachable, Unreadable
@@ -151,6 +159,50 @@ def test_an_answer_of_another_form_is_unreadable_and_kept() -> None:
     with pytest.raises(ApiError) as not_the_desks:
         Sending(HttpResponse(404, "<html>"))(READ)
     assert (not_the_desks.value.status, not_the_desks.value.code) == (404, "")
+
+
+def test_a_redirect_is_not_followed_so_nothing_goes_to_another_address() -> None:
+    sending = Sending(HttpResponse(307, "", {"Location": "https://elsewhere.example/x"}))
+    with pytest.raises(ApiError) as redirected:
+        sending(TWICE)
+    assert (redirected.value.status, len(sending.http.sent)) == (307, 1)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """The address of a server whose certificate nobody has vouched for; it redirects whoever asks all the same."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(307)
+            self.send_header("Location", "http://127.0.0.1:9/")
+            self.end_headers()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"https://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_nothing_is_sent_to_a_server_without_a_valid_certificate(elsewhere: str) -> None:
+    with pytest.raises(Unreachable, match="no valid certificate") as refused:
+        Session(elsewhere, lambda _: {}, error_of, retries=Retries(attempts=1)).send(TWICE)
+    assert not isinstance(refused.value, OutcomeUnknown)
+
+
+def test_a_redirect_over_the_network_is_not_followed_either(elsewhere: str) -> None:
+    trusting = urllib3.PoolManager(cert_reqs="CERT_NONE", assert_hostname=False)
+    session = Session(elsewhere, lambda _: {}, error_of, http=trusting)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ApiError) as redirected:
+            session.send(TWICE)
+    assert redirected.value.status == 307
 
 
 def test_nothing_answers_at_a_port_where_nothing_listens() -> None:
