@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak feed agreement mutants unguarded client mcp openapi asyncapi pins clean
+.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak feed screenshot agreement mutants unguarded client mcp openapi asyncapi pins clean
 .DEFAULT_GOAL := run
 
 # PORT=8001 serves on another port; FRESH=1 deletes the tables of earlier runs; DEMO=quiet keeps the
@@ -122,6 +122,10 @@ openapi: $(INSTALLED)
 # Writes the AsyncAPI document of docs/events.md and the schemas beside it.
 asyncapi: $(INSTALLED)
 	$(BIN)/python -m infra.asyncapi
+
+# Takes the picture of the console in README.md.
+screenshot: $(INSTALLED)
+	$(BIN)/python -m tests.browser.screenshot
 
 # Keeps .local with the tables of local runs; "make run FRESH=1" deletes those.
 clean:

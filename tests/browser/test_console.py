@@ -198,6 +198,25 @@ def test_an_order_is_cancelled_from_the_list(page: Page) -> None:
     page.locator("#asks tr").wait_for(state="detached")
 
 
+def test_an_order_is_amended_from_the_list_and_a_refusal_leaves_it(page: Page, market: Market) -> None:
+    fill(page, "Buy", "0.5", "1000")
+    submit(page, "Buy")
+    level(page, "bids", "1 000")
+    market.place("SELL", 1100, "1")
+    level(page, "asks", "1 100")
+    page.get_by_role("button", name=re.compile("^Amend the buy order")).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Price").fill("1200")
+    dialog.get_by_role("button", name="Amend").click()
+    page.locator("#amend-said", has_text="Refused: Invalid parameters: unit_price.").wait_for()
+    dialog.get_by_label("Price").fill("1000")
+    dialog.get_by_label("Amount in all").fill("0.25")
+    dialog.get_by_role("button", name="Amend").click()
+    page.locator("#orders-said", has_text="Amended.").wait_for()
+    page.locator("#bids tr", has_text="0.25").wait_for()
+    page.locator("#orders tr", has_text="0.25").wait_for()
+
+
 def test_the_page_comes_back_after_its_connection_is_cut(page: Page, market: Market) -> None:
     page.context.set_offline(True)
     page.evaluate("() => window.dispatchEvent(new Event('offline'))")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -19,10 +18,12 @@ import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
 
+from chalicelib.ops.cli.failures import INTERRUPTED
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.webhook_deliveries import WebhookDeliveries
 from infra.demo import BOOK, INSTANCE
+from infra.settings import ROOT
 from tests.browser.conftest import Tab
 from tests.infra.stack import RunningStack
 from tests.waiting import eventually
@@ -44,19 +45,27 @@ def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 
 @pytest.fixture(scope="module")
-def address(venue: RunningStack) -> Iterator[str]:
-    """The address that ``tallybook console`` prints, run as the page about the command line says."""
-    given = f". {shlex.quote(str(venue.local_dir / 'env'))} && exec {sys.executable} -m chalicelib.ops.cli console"
+def address(venue: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address that ``tallybook console`` prints, run as docs/console.md says."""
+    _, commands, _ = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/console.md").read_text("utf-8"), re.DOTALL)
+    folder = tmp_path_factory.mktemp("checkout")
+    (folder / ".local").symlink_to(venue.local_dir)
+    (folder / ".venv").symlink_to(sys.prefix)
     console = subprocess.Popen(
-        ["bash", "-c", given], stdout=subprocess.PIPE, text=True, env={"PATH": os.environ["PATH"]}
+        ["bash", "-c", commands],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     assert console.stdout is not None
     try:
         (found,) = re.findall(r"^Open (http://127\.0\.0\.1:\d+/#token=\S+)$", console.stdout.readline())
         yield found
     finally:
-        console.send_signal(signal.SIGINT)
-        assert console.wait(END_S_MAX) == 130
+        os.killpg(console.pid, signal.SIGINT)
+        assert console.wait(END_S_MAX) == INTERRUPTED
 
 
 @pytest.fixture
