@@ -84,7 +84,7 @@ def test_the_readmes_calls_work_as_printed(checkout: Path) -> None:
 
 
 def test_the_page_about_the_command_line_works_as_printed(checkout: Path) -> None:
-    operator, events = blocks("docs/command-line.md")
+    operator, trading, load, events = blocks("docs/command-line.md")
     printed = [json.loads(line) for line in run(operator, checkout).splitlines()]
     (balances,) = [one for one in printed if "balances" in one]
     assert balances["balances"][0]["available"] == "500000000000000000000"
@@ -94,6 +94,13 @@ def test_the_page_about_the_command_line_works_as_printed(checkout: Path) -> Non
     ]
     assert printed[-1] == {"commands": 0, "books": 2}
     assert any(one.get("type") == "balance.changed" for one in printed), "the credit"
+    placed, _, sold, tape, ladder, cancelled, _ = (json.loads(line) for line in run(trading, checkout).splitlines())
+    assert (placed["status"], sold["status"], sold["filled_quantity"]) == ("OPEN", "FILLED", str(2 * 10**18))
+    assert tape["trades"][0]["quantity"] == str(2 * 10**18)
+    resting = {int(level["price"]): int(level["quantity"]) for level in ladder["bids"]}
+    assert resting[100 * 10**18] >= 3 * 10**18, "what is left of the order, among those of others"
+    assert placed["order_id"] in cancelled["order_ids"]
+    assert json.loads(run(load, checkout))["placed"] == 20
     assert run(f"source .local/env\n{events}", checkout).split() == ["2"]
 
 

@@ -2,7 +2,7 @@
 
 It manages instances, API keys, tokens, books, credits and debits, the settings and keys of the trade, taker and escrow
 desks, merchants, and webhooks; it prints events; it redrives, rebuilds and verifies books. The standard AWS variables
-name the tables.
+name the tables. Commands that act as a client (orders, accounts, book watch, tape, load) go over HTTP.
 A result is tables on a terminal, and one JSON object in a pipe or with ``--json``; amounts in it are strings of base
 units. A secret is printed once, by the command that creates it, and stored as a digest only.
 
@@ -28,6 +28,10 @@ COMMANDS = {
     "key": "tenants:key",
     "api-token": "api_tokens:app",
     "book": "books:app",
+    "orders": "orders:app",
+    "accounts": "accounts:app",
+    "tape": "watching:tape",
+    "load": "load:app",
     "token": "ledger:token",
     "credit": "ledger:credit",
     "debit": "ledger:debit",
@@ -81,7 +85,7 @@ class _Call:
 
 
 def new_app() -> App:
-    """Return the command line: parsing a call gives it as a _Call."""
+    """Return the command line: what its ``meta`` parses, it returns as a _Call, or None once a help is printed."""
     app = App(
         name="tallybook",
         help="Run a Tallybook deployment's tenants and ledger.",
@@ -113,10 +117,10 @@ def new_app() -> App:
         command, bound, injected = app.parse_args(tokens)
         return _Call(command, bound.args, bound.kwargs | dict.fromkeys(injected, how), how)
 
-    return app.meta
+    return app
 
 
-_APP = new_app()
+APP = new_app()
 
 
 def run(arguments: Sequence[str]) -> Printed:
@@ -147,11 +151,11 @@ def _main(arguments: Sequence[str]) -> int:
 
 def _parsed(arguments: Sequence[str]) -> _Call:
     """Return the call. Raises SystemExit after the help, and for wrong usage after a message."""
-    if not arguments or arguments[0] in _APP.help_flags:
+    if not arguments or arguments[0] in APP.help_flags:
         for name in COMMANDS:
-            _APP[name]  # imports it, for its help
+            APP[name]  # imports it, for its help
     try:
-        call: _Call | None = _APP(list(arguments))
+        call: _Call | None = APP.meta(list(arguments))
     except CycloptsError as error:
         failure = CommandFailed(str(error), Code.USAGE)
         show_failure(failure, How(wants_json="--json" in arguments))

@@ -61,7 +61,8 @@ def create(
 ) -> Printed:
     """Make an API token and its secret; both are printed this once.
 
-    $ tallybook api-token create --instance inst_demo0001 --customer cust_12345 --permission buy-sell
+    $ tallybook api-token create --instance inst_demo0001 --customer cust_12345 \\
+        --permission buy-sell
     """
     found = tenants().get(instance).instance
     token = secrets.token_hex(32)

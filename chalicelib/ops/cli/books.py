@@ -43,6 +43,7 @@ _AS_IN_THE_API = Parameter(name_transform=str)
 _CODES = {RefusalCode.ORDER_BOOK_EXISTS: Code.EXISTS, RefusalCode.ORDER_BOOK_NOT_FOUND: Code.NOT_FOUND}
 
 app = App(name="book", help="Order books.")
+app.command("chalicelib.ops.cli.watching:watch", name="watch")
 
 
 @app.command
@@ -84,9 +85,10 @@ def create(
 ) -> Printed:
     """Make an order book of two registered tokens.
 
-    $ tallybook book create --instance inst_demo0001 --name Coin --symbol COIN/EUR \\
+    $ tallybook book create --instance inst_demo0001 --id ob_coin --name Coin \\
+        --symbol COIN/EUR \\
         --token-address 0x00000000000000000000000000000000000000c1 \\
-        --quote-token-address 0x1234567890123456789012345678901234567890
+        --quote-token-address 0xabcdefabcdefabcdefabcdefabcdefabcdefabcd
     """
     config = BookConfig(
         instance=instance,
@@ -136,7 +138,7 @@ def pause(book: Book, /) -> Printed:
 def close(book: Book, /) -> Printed:
     """Close a book for good: cancel all resting orders and release their holds.
 
-    $ tallybook book close inst_demo0001/ob_offchain_001
+    $ tallybook book close inst_demo0001/ob_coin
     """
     return _with_status(book, BookStatus.CLOSED)
 

@@ -85,7 +85,8 @@ def frozen(*, instance: Instance) -> Printed:
 def list_holders(*, instance: Instance, asset: LedgerAsset) -> Printed:
     """List who holds an asset, the largest holder first.
 
-    $ tallybook holders --instance inst_demo0001 --asset 0xabcdefabcdefabcdefabcdefabcdefabcdefabcd
+    $ tallybook holders --instance inst_demo0001 \\
+        --asset 0xabcdefabcdefabcdefabcdefabcdefabcdefabcd
     """
     tenants.tenants().get(instance)
     found = Accounts(wiring.database()).holders(instance, asset)

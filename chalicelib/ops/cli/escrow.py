@@ -141,7 +141,7 @@ def enable_currency(
     """Enable a currency: a registered token with 18 decimals.
 
     $ tallybook escrow-desk currency inst_demo0001 EUR \\
-        --token-address 0x1234567890123456789012345678901234567890
+        --token-address 0xabcdefabcdefabcdefabcdefabcdefabcdefabcd
     """
     found = tenants().get(instance).instance
     token = Tokens(wiring.database()).get(found, token_address)
@@ -209,7 +209,8 @@ def change_frames(
 ) -> Printed:
     """Show which sites may frame a merchant's pages of orders, or set them.
 
-    $ tallybook merchant frames inst_demo0001 demo-shop --origin https://shop.example
+    $ tallybook merchant frames inst_demo0001 demo-shop \\
+        --origin https://shop.example
     """
     found, desks = tenants().get(instance).instance, EscrowDesks(wiring.database())
     if not (origins or none):
@@ -250,7 +251,8 @@ def create_key(
 ) -> Printed:
     """Make a key; it is printed this once.
 
-    $ tallybook escrow-key create --instance inst_demo0001 --merchant demo-shop --world sandbox
+    $ tallybook escrow-key create --instance inst_demo0001 --merchant demo-shop \\
+        --world sandbox
     """
     found = tenants().get(instance).instance
     if merchant is not None:

@@ -101,7 +101,8 @@ def events(
 ) -> Printed:
     """Print events, one JSON line each, with the cursor behind it.
 
-    $ tallybook events --instance inst_demo0001 --customer cust_12345 --after start
+    $ tallybook events --instance inst_demo0001 --customer cust_12345 \\
+        --after start
     """
     feed, scope = Feed(wiring.database(), now_ms), wanted.scope()
     if follow and asked.wants_json:

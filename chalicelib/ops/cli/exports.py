@@ -111,7 +111,8 @@ app = App(name="export", help="Rows of the ledger and of orders, as CSV or JSON 
 def transactions(*, target: Target, period: Period = _ALWAYS, asked: Asked) -> Printed:
     """Write what happened to balances, newest first.
 
-    $ tallybook export transactions --instance inst_demo0001 --from 2027-01-01 --to 2027-01-31
+    $ tallybook export transactions --instance inst_demo0001 --from 2027-01-01 \\
+        --to 2027-01-31
     """
 
     def rows() -> Rows:

@@ -66,7 +66,8 @@ def withdraw(
     """Take fees, to a customer or out of the ledger.
 
     $ tallybook fees withdraw --instance inst_demo0001 --account ob_offchain_001 \\
-        --asset 0xabcdefabcdefabcdefabcdefabcdefabcdefabcd --out --reference 2027-01
+        --asset 0xabcdefabcdefabcdefabcdefabcdefabcdefabcd --out \\
+        --reference 2027-01
     """
     tenants.tenants().get(instance)
     asked = Withdrawal(instance, account, asset, None if out else customer, amount, reference)

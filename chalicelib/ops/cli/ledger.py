@@ -122,7 +122,8 @@ def put_funds(
 ) -> Printed:
     """Put funds on a customer's account.
 
-    $ tallybook credit --instance inst_demo0001 --customer cust_12345 --amount 500000000000000000000 \\
+    $ tallybook credit --instance inst_demo0001 --customer cust_12345 \\
+        --amount 500000000000000000000 \\
         --asset 0xabcdefabcdefabcdefabcdefabcdefabcdefabcd
     """
     moved = Movement(instance, asset, None, customer, amount, reference)
@@ -141,7 +142,8 @@ def take_funds(
 ) -> Printed:
     """Take available funds off a customer's account.
 
-    $ tallybook debit --instance inst_demo0001 --customer cust_12345 --amount 500000000000000000000 \\
+    $ tallybook debit --instance inst_demo0001 --customer cust_12345 \\
+        --amount 500000000000000000000 \\
         --asset 0xabcdefabcdefabcdefabcdefabcdefabcdefabcd
     """
     moved = Movement(instance, asset, customer, None, amount, reference)

@@ -18,6 +18,7 @@ from rich.text import Text
 from chalicelib.ops.cli.arguments import Printed
 from chalicelib.ops.cli.failures import CommandFailed
 
+WIDTH_MAX = 10_000
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -74,18 +75,21 @@ def show_failure(failure: CommandFailed, how: How) -> None:
 
 
 def show_tables(printed: Printed, console: Console) -> None:
-    """Print a result for people: members by their names, and each list of objects as a table."""
+    """Print a result for people: members by their names, and each list of objects as a table.
+
+    Of a table that is wider than the terminal, each row is printed as its members.
+    """
     tables = {name: value for name, value in printed.items() if _is_table(value)}
     _show_members({name: value for name, value in printed.items() if name not in tables}, console)
     for name, rows in tables.items():
         table = _table(rows)
         if not rows:
             console.print(f"no {name}")
-        elif Measurement.get(console, console.options, table).maximum <= console.width:
+        elif Measurement.get(console, console.options.update_width(WIDTH_MAX), table).maximum <= console.width:
             console.print(table)
-        else:  # wider than the terminal
-            for number, row in enumerate(rows):
-                console.print("" if number or len(tables) < len(printed) else None, end="\n" if number else "")
+        else:
+            for row in rows:
+                console.print()
                 _show_members(row, console)
 
 

@@ -131,8 +131,8 @@ def add_instrument(
 ) -> Printed:
     """Say which token a stock is; for good.
 
-    $ tallybook instrument add --instance inst_demo0001 --exchange 0 --ticker MSFT \\
-        --token-address 0x00000000000000000000000000000000000000c1
+    $ tallybook instrument add --instance inst_demo0001 --exchange 0 \\
+        --ticker COIN --token-address 0x00000000000000000000000000000000000000c1
     """
     found = tenants().get(instance).instance
     added = Instruments(wiring.database()).add(found, exchange, ticker, token_address)
@@ -155,7 +155,7 @@ def add_quote(*, instance: Instance, token_address: Asset) -> Printed:
     """Let orders be paid in a token; for good.
 
     $ tallybook quote add --instance inst_demo0001 \\
-        --token-address 0x1234567890123456789012345678901234567890
+        --token-address 0xabcdefabcdefabcdefabcdefabcdefabcdefabcd
     """
     found = tenants().get(instance).instance
     Instruments(wiring.database()).add_quote(found, token_address)

@@ -73,7 +73,8 @@ def create(
 ) -> Printed:
     """Make a taker's API key and its secret; both are printed this once.
 
-    $ tallybook taker-key create --instance inst_demo0001 --taker 0x00000000000000000000000000000000000000a1
+    $ tallybook taker-key create --instance inst_demo0001 \\
+        --taker 0x00000000000000000000000000000000000000a1
     """
     found = tenants().get(instance).instance
     api_key = secrets.token_hex(32)

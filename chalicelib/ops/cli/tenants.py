@@ -87,7 +87,7 @@ def list_instances() -> Printed:
 def enable(instance: arguments.Instance, service: Service, /) -> Printed:
     """Switch a service on.
 
-    $ tallybook instance enable inst_demo0001 trading
+    $ tallybook instance enable inst_acme0001 trading
     """
     return _shown(tenants().change(instance, lambda found: found.with_service(service)))
 
@@ -96,7 +96,7 @@ def enable(instance: arguments.Instance, service: Service, /) -> Printed:
 def disable(instance: arguments.Instance, service: Service, /) -> Printed:
     """Switch a service off: its routes answer SERVICE_NOT_ENABLED.
 
-    $ tallybook instance disable inst_demo0001 trading
+    $ tallybook instance disable inst_acme0001 trading
     """
     return _shown(tenants().change(instance, lambda found: found.without_service(service)))
 
@@ -105,7 +105,7 @@ def disable(instance: arguments.Instance, service: Service, /) -> Printed:
 def archive(instance: arguments.Instance, /) -> Printed:
     """Accept none of an instance's keys any more, until it is restored.
 
-    $ tallybook instance archive inst_demo0001
+    $ tallybook instance archive inst_acme0001
     """
     return _shown(tenants().change(instance, lambda found: found.with_status(InstanceStatus.ARCHIVED)))
 
@@ -114,7 +114,7 @@ def archive(instance: arguments.Instance, /) -> Printed:
 def restore(instance: arguments.Instance, /) -> Printed:
     """Accept an archived instance's valid keys again.
 
-    $ tallybook instance restore inst_demo0001
+    $ tallybook instance restore inst_acme0001
     """
     return _shown(tenants().change(instance, lambda found: found.with_status(InstanceStatus.ACTIVE)))
 
@@ -189,17 +189,6 @@ def rotate_key(
     return {"instance": instance} | new | {"old_key_id": key_id, "old_key_ends_at": old["ends_at"]}
 
 
-@key.command(name="revoke")
-def revoke_key(instance: arguments.Instance, key_id: KeyId, /) -> Printed:
-    """End a key now.
-
-    $ tallybook key revoke inst_demo0001 KEY_ID
-    """
-    now = now_s()
-    changed = tenants().change(instance, lambda found: found.revoked(key_id, now))
-    return {"instance": instance} | _shown_key(changed.key(key_id), now)
-
-
 @key.command(name="limit")
 def limit_key(instance: arguments.Instance, key_id: KeyId, rate_limit: RateLimit, /) -> Printed:
     """Change a key's rate limit.
@@ -208,6 +197,17 @@ def limit_key(instance: arguments.Instance, key_id: KeyId, rate_limit: RateLimit
     """
     now = now_s()
     changed = tenants().change(instance, lambda found: found.limited(key_id, rate_limit, now))
+    return {"instance": instance} | _shown_key(changed.key(key_id), now)
+
+
+@key.command(name="revoke")
+def revoke_key(instance: arguments.Instance, key_id: KeyId, /) -> Printed:
+    """End a key now.
+
+    $ tallybook key revoke inst_demo0001 KEY_ID
+    """
+    now = now_s()
+    changed = tenants().change(instance, lambda found: found.revoked(key_id, now))
     return {"instance": instance} | _shown_key(changed.key(key_id), now)
 
 

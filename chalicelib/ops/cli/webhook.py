@@ -68,7 +68,7 @@ def create(
 ) -> Printed:
     """Make an endpoint; its secret is printed this once.
 
-    $ tallybook webhook create inst_demo0001 https://venue.example/events --type 'order.*'
+    $ tallybook webhook create inst_demo0001 https://venue.example/events
     """
     asked = tuple(types or ("*",)), tuple(customer or ())
     made = _desk().create(whose.owner(instance), url, *asked, description)
@@ -129,16 +129,6 @@ def rotate(
 
 
 @app.command
-def remove(instance: Instance, endpoint: Endpoint, /, *, whose: Whose = _OPERATORS) -> Printed:
-    """Remove an endpoint for good, with its dead letters.
-
-    $ tallybook webhook remove inst_demo0001 ENDPOINT
-    """
-    _desk().remove(whose.owner(instance), endpoint)
-    return {"id": endpoint, "removed": True}
-
-
-@app.command
 def dead(
     instance: Instance,
     endpoint: Endpoint,
@@ -169,3 +159,13 @@ def redeliver(
     $ tallybook webhook redeliver inst_demo0001 ENDPOINT DELIVERY
     """
     return delivery_view(_desk().redeliver(whose.owner(instance), endpoint, delivery))
+
+
+@app.command
+def remove(instance: Instance, endpoint: Endpoint, /, *, whose: Whose = _OPERATORS) -> Printed:
+    """Remove an endpoint for good, with its dead letters.
+
+    $ tallybook webhook remove inst_demo0001 ENDPOINT
+    """
+    _desk().remove(whose.owner(instance), endpoint)
+    return {"id": endpoint, "removed": True}

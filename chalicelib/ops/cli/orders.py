@@ -1,0 +1,120 @@
+"""Commands that place and cancel orders at the book desk, for a customer of the venue."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from chalicelib.ops.cli.api_access import Access, BookId, iso
+from chalicelib.ops.cli.arguments import Amount, Customer, Printed, read_by, whole
+from tallybook_client.book import NewOrder
+from tallybook_client.book.models import Order
+
+WAIT_S_MAX, LIMIT_MAX = 10, 100_000
+_LOCAL = Access()
+OrderId = Annotated[str, Parameter(help="as in ord_...", metavar="ORDER")]
+
+app = App(name="orders", help="Orders of a venue's customers, over HTTP.")
+
+
+@app.command
+def place(
+    *,
+    book: BookId,
+    customer: Customer,
+    side: Literal["BUY", "SELL"],
+    quantity: Annotated[Amount, Parameter(help="base units of the base asset")],
+    price: Annotated[Amount | None, Parameter(help="base units of the quote asset; required for LIMIT")] = None,
+    type: Literal["LIMIT", "MARKET"] = "LIMIT",
+    time_in_force: Literal["GTC", "IOC", "FOK"] | None = None,
+    post_only: Annotated[bool, Parameter(help="refuse it rather than let it take")] = False,
+    wait: Annotated[int, read_by(whole(0, WAIT_S_MAX), "seconds to wait for its first matching, 0 to 10")] = 2,
+    key: Annotated[str | None, Parameter(help="Idempotency-Key: done once under it, however often asked")] = None,
+    access: Access = _LOCAL,
+) -> Printed:
+    """Place an order, and wait a moment for what came of it.
+
+    $ tallybook orders place --book ob_offchain_001 --customer cust_12345 \\
+        --side BUY --price 100000000000000000000 --quantity 5000000000000000000
+    """
+    order = NewOrder(
+        order_book_id=book,
+        customer_ref=customer,
+        side=side,
+        order_type=type,
+        quantity=quantity,
+        price=price,
+        time_in_force=time_in_force,
+        post_only=post_only or None,
+    )
+    with access.desk(book) as desk:
+        return _shown(desk.orders.place(order, wait_s=wait, key=key))
+
+
+@app.command(name="list")
+def list_orders(
+    *,
+    customer: Customer,
+    book: BookId | None = None,
+    status: Literal["OPEN", "PARTIALLY_FILLED", "FILLED", "CANCELLED", "EXPIRED", "REJECTED"] | None = None,
+    limit: Annotated[int, read_by(whole(1, LIMIT_MAX), "orders at most")] = 100,
+    access: Access = _LOCAL,
+) -> Printed:
+    """List a customer's orders, newest first.
+
+    $ tallybook orders list --customer cust_12345 --status OPEN
+    """
+    with access.desk(book) as desk:
+        found = desk.orders.of_customer(customer, order_book_id=book, status=status, limit=limit)
+        return {"orders": [_shown(order) for order in found]}
+
+
+@app.command
+def show(order: OrderId, /, *, customer: Customer, access: Access = _LOCAL) -> Printed:
+    """Show an order as it is now.
+
+    $ tallybook orders show ORDER --customer cust_12345
+    """
+    with access.desk() as desk:
+        return _shown(desk.orders.one(order, customer))
+
+
+@app.command
+def cancel(order: OrderId, /, *, customer: Customer, access: Access = _LOCAL) -> Printed:
+    """Cancel what is left of an order.
+
+    $ tallybook orders cancel ORDER --customer cust_12345
+    """
+    with access.desk() as desk:
+        done = desk.orders.cancel(order, customer)
+        return {"order_id": done.id, "status": done.status, "cancelled_at": iso(done.cancelled_at)}
+
+
+@app.command
+def cancel_all(*, customer: Customer, book: BookId | None = None, access: Access = _LOCAL) -> Printed:
+    """Cancel all orders of a customer, in one book or in all.
+
+    $ tallybook orders cancel-all --customer cust_12345
+    """
+    with access.desk(book) as desk:
+        done = desk.orders.cancel_all(customer, book)
+        return {"cancelled": done.cancelled, "order_ids": list(done.order_ids)}
+
+
+def _shown(order: Order) -> Printed:
+    return {
+        "order_id": order.id,
+        "order_book_id": order.order_book_id,
+        "customer": order.customer_ref,
+        "side": order.side,
+        "type": order.order_type,
+        "price": None if order.price is None else str(order.price),
+        "quantity": str(order.quantity),
+        "filled_quantity": str(order.filled_quantity),
+        "status": order.status,
+        "time_in_force": order.time_in_force,
+        "cancel_reason": order.cancel_reason,
+        "created_at": iso(order.created_at),
+        "updated_at": iso(order.updated_at),
+    }
