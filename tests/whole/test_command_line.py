@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import struct
 import subprocess
@@ -20,7 +21,7 @@ import boto3
 import pytest
 
 from chalicelib.domain.webhooks.endpoint import Delivery, DeliveryStatus
-from chalicelib.ops.cli.failures import ASK_AGAIN, WRONG_SETUP, WRONG_USAGE
+from chalicelib.ops.cli.failures import ASK_AGAIN, INTERRUPTED, WRONG_SETUP, WRONG_USAGE
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.webhook_deliveries import WebhookDeliveries
@@ -40,6 +41,8 @@ TALLYBOOK = [sys.executable, "-m", "chalicelib.ops.cli"]
 SHOWN_S_MAX, RUN_S_MAX = 30, 60
 FIRST = ("instance create", "token create", "credit", "orders place", "webhook create")
 """Examples that make what others name."""
+SERVERS = {"mcp": "", "console": r"Open http://127\.0\.0\.1:\d+"}
+"""Commands that serve until their input ends or Ctrl-C comes, and what each shows first."""
 SESSION = """
 import contextlib, io, json, sys
 from chalicelib.ops import cli
@@ -77,6 +80,7 @@ def piped(venue: RunningStack, line: str, environment: dict[str, str]) -> subpro
         [*TALLYBOOK, *line.split()],
         cwd=venue.local_dir.parent,
         env=environment,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=RUN_S_MAX,
@@ -172,7 +176,7 @@ def signed_order(venue: RunningStack) -> str:
 
 def test_the_example_of_every_command_runs(venue: RunningStack, environment: dict[str, str]) -> None:
     commands = every_command()
-    names = [*FIRST, *(name for name in commands if name not in FIRST)]
+    names = [*FIRST, *(name for name in commands if name not in (*FIRST, *SERVERS))]
     ids: dict[str, str] = {"http://127.0.0.1:8000": venue.base_url}
     desk = BookDesk(venue.base_url, venue.demo["book_desk"]["api_key"])
     desk.books.change(demo.BOOK, BookChange(taker_fee_bps=100))  # so that there are fees to withdraw
@@ -202,6 +206,20 @@ def test_the_example_of_every_command_runs(venue: RunningStack, environment: dic
                 ids |= {"ENDPOINT": made["id"]} if name == "webhook create" else {}
         session.stdin.close()
         assert session.wait(RUN_S_MAX) == 0
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_the_example_of_a_command_that_serves_serves(
+    venue: RunningStack, environment: dict[str, str], name: str
+) -> None:
+    line = shlex.join(example_of(every_command()[name], {}))
+    if not SERVERS[name]:
+        done = piped(venue, line, environment)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        return
+    served = Terminal(venue, line, environment)
+    served.wait_for(SERVERS[name])
+    assert served.stop(signal.SIGINT) in (0, INTERRUPTED)
 
 
 def test_a_ladder_is_live_on_a_terminal_and_says_how_old_it_is(

@@ -25,7 +25,7 @@ VERIFY_ARGUMENTS = {
     "additionalProperties": False,
 }
 
-app = App(name="mcp", help="Tools for agents (Model Context Protocol).")
+app = App(name="mcp")
 
 
 def _from(variable: str, help: str) -> Any:
