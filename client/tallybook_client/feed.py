@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -12,6 +13,8 @@ from msgspec import Struct, field
 START = "start"
 """The place before the oldest events that are kept."""
 WAIT_S = 20
+NOTHING_NEW_S = 1.0
+"""Least time between two requests where nothing is new, should the service answer without waiting."""
 
 
 class Event(Struct, frozen=True):
@@ -56,8 +59,16 @@ class Feed(Iterator[Event]):
     where a cursor is too old, or of other tables: read anew what you keep, then open a feed after the error's cursor.
     """
 
-    def __init__(self, page_of: PageOf, after: str | None, wait_s: int = WAIT_S) -> None:
-        self._page_of = page_of
+    def __init__(
+        self,
+        page_of: PageOf,
+        after: str | None,
+        wait_s: int = WAIT_S,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._page_of, self._pause, self._clock_s = page_of, pause, clock_s
         self._wait_s = wait_s
         self._left: deque[Event] = deque()
         self.cursor = page_of(None, 0).cursor if after is None else after
@@ -70,7 +81,10 @@ class Feed(Iterator[Event]):
             if self._has_ended:
                 self._has_ended = False
                 raise StopIteration
+            asked_s = self._clock_s()
             page = self._page_of(self.cursor, self._wait_s)
+            if self._wait_s and not page.events and not page.has_more:
+                self._pause(max(0.0, asked_s + NOTHING_NEW_S - self._clock_s()))
             self._left.extend(page.events)
             self._behind_left = page.cursor
             self._has_ended = not self._wait_s and not page.has_more

@@ -51,6 +51,20 @@ def test_it_begins_now_and_waits() -> None:
     assert log.waits == [0, 20]
 
 
+@pytest.mark.parametrize(("answer_s", "paused"), [(0.0, [1.0, 1.0]), (0.25, [0.75, 0.75]), (20.0, [0.0, 0.0])])
+def test_a_service_that_does_not_wait_is_not_asked_again_at_once(answer_s: float, paused: list[float]) -> None:
+    log, pauses, now_s = Log(5), list[float](), [0.0]
+
+    def page(after: str | None, wait_s: int) -> EventPage:
+        now_s[0] += answer_s
+        if len(pauses) == 2:
+            log.events = 6
+        return log.page(after, wait_s)
+
+    assert next(Feed(page, "5", pause=pauses.append, clock_s=lambda: now_s[0])).sequence == 5
+    assert pauses == paused
+
+
 @pytest.mark.parametrize("handled", range(1, 8))
 def test_whoever_resumes_at_its_cursor_misses_nothing_after_the_last_handled_event(handled: int) -> None:
     log = Log(8)

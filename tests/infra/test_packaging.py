@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from importlib.metadata import requires
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -125,3 +129,22 @@ def test_no_function_imports_the_client() -> None:
     code = "import sys, app; print(*(name for name in sys.modules if name.startswith('tallybook_client')))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_the_client_is_a_wheel_of_its_own_with_its_types(tmp_path: Path) -> None:
+    source = tmp_path / "client"
+    shutil.copytree(ROOT / "client", source, ignore=shutil.ignore_patterns("*.egg-info", "__pycache__", "build"))
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet", "."]
+    subprocess.run([*build, "--wheel-dir", str(tmp_path)], cwd=source, capture_output=True, check=True)
+    (wheel,) = tmp_path.glob("tallybook_client-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if not name.startswith("tallybook_client-")}
+        archive.extractall(tmp_path / "alone")
+    written = {file.relative_to(source).as_posix() for file in source.rglob("*.py")} - {"setup.py"}
+    assert packed == {name for name in written if name.startswith("tallybook_client/")} | {"tallybook_client/py.typed"}
+    code = "import sys, tallybook_client; print(tallybook_client.__file__, 'chalicelib' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "alone")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [str(tmp_path / "alone/tallybook_client/__init__.py"), "False"]
