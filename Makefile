@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak feed screenshot agreement mutants unguarded client mcp openapi asyncapi pins clean
+.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak feed screenshot agreement mutants unguarded client mcp openapi asyncapi fuzz pins clean
 .DEFAULT_GOAL := run
 
 # PORT=8001 serves on another port; FRESH=1 deletes the tables of earlier runs; DEMO=quiet keeps the
@@ -112,6 +112,10 @@ mutants: $(INSTALLED)
 # Removes each guard of docs/guarantees.md in turn; the test named there must fail. Takes four minutes.
 unguarded: $(INSTALLED)
 	$(BIN)/python benchmarks/unguarded.py
+
+# Sends requests that schemathesis draws from the OpenAPI documents to a service of its own. SECONDS=600 is how long.
+fuzz: $(INSTALLED)
+	$(BIN)/python -m tests.fuzzing $(or $(SECONDS),600)
 
 # Sends the examples of the desks' descriptions to desks in memory, records what is answered, and writes the OpenAPI
 # documents: docs/description.md.

@@ -33,6 +33,7 @@ CLIENT_ERROR = 400
 LINE_CHARACTERS = 160
 _PARAMETER = re.compile(r"\{(\w+)\}", re.ASCII)
 _SCHEMAS = "#/components/schemas/"
+_ANYTHINGS = ("id", "uuid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +203,7 @@ class DeskDocument:
         content: Schema = {"schema": self._linked({"$ref": self._form_name(route)})}
         if sent is not None and sent.body is not None:
             content["example"] = sent.body
-        media = dict.fromkeys(self.description.body_media, content)
-        return {"required": not operation.body_is_optional, "content": media}
+        return {"required": not operation.body_is_optional, "content": {JSON: content}}
 
     def _successes(self, route: Route[Any], operation: Operation) -> Schema:
         desk = self.description
@@ -228,22 +228,39 @@ class DeskDocument:
         found: Schema = {"description": _sentence(operation.summary), "content": content}
         if headers:
             found["headers"] = self._headers(headers)
-        if links := self._links(operation):
+        if links := self._links(route, operation):
             found["links"] = links
         return {str(status): found for status in (route.status, *operation.statuses)}
 
-    def _links(self, operation: Operation) -> Schema:
-        """Return links to the operations whose path has a parameter that this one's answer gives."""
+    def _links(self, route: Route[Any], operation: Operation) -> Schema:
+        """Return links to the operations that name what this one's answer gives, in their path or required in a body.
+
+        A name that many things have, such as ``id``, is that of what stands below this operation's own path.
+        """
+        gives = {name: f"$response.body#{pointer}" for name, pointer in operation.example.gives.items()}
         found: Schema = {}
-        for route in self.description.table:
-            _, other = self.description.of(route)
-            needed = _PARAMETER.findall(route.path)
-            given = {name: operation.example.gives[name] for name in needed if name in operation.example.gives}
-            if given and set(needed) <= {*given, *operation.example.path}:
-                values = {name: f"$response.body#{pointer}" for name, pointer in given.items()}
-                values |= {name: f"$request.path.{name}" for name in needed if name not in given}
-                found[other.id] = {"operationId": operation_id(self.description, other), "parameters": values}
+        for linked in self.description.table:
+            _, other = self.description.of(linked)
+            known = {name: value for name, value in gives.items() if name not in _ANYTHINGS}
+            if gives and f"{linked.path}/".startswith(f"{route.path}/"):
+                known = dict.fromkeys(_ANYTHINGS, next(iter(gives.values()))) | gives
+            in_path, in_body = _PARAMETER.findall(linked.path), self._required(linked)
+            if not known.keys() & {*in_path, *in_body} or other is operation:
+                continue
+            if not {*in_path, *in_body} <= known.keys() | operation.example.path.keys():
+                continue
+            values = {name: known.get(name, f"$request.path.{name}") for name in in_path}
+            values |= {name: known[name] for name in linked.query if name in known}
+            link: Schema = {"operationId": operation_id(self.description, other), "parameters": values}
+            if in_body:
+                link["requestBody"] = {name: known[name] for name in in_body if name in known}
+            found[other.id] = link
         return found
+
+    def _required(self, route: Route[Any]) -> list[str]:
+        """Return the members that a body must have."""
+        required: list[str] = self._schemas[self._form_name(route)].get("required", []) if route.body else []
+        return required
 
     def _failures(self, route: Route[Any]) -> Schema:
         """Return the answers of a route's errors by status; what several routes answer is one component."""
@@ -311,8 +328,12 @@ class DeskDocument:
         if hasattr(form, "model_json_schema"):
             schema = form.model_json_schema(ref_template="{model}")
             within = schema.pop("$defs", {})
-            return {shown: _plain(schema)} | {inner: _plain(one) for inner, one in within.items()}
-        return {shown: form.described()}
+            found = {shown: _plain(schema)} | {inner: _plain(one) for inner, one in within.items()}
+        else:
+            found = {shown: form.described()}
+        for member, more in self.description.narrowed.get(name, {}).items():
+            found[shown]["properties"][member] |= more
+        return found
 
     def _linked(self, schema: Schema) -> Schema:
         """Return a schema of a document: references in full, and a description for each member."""

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.apis.book import book_schema, export_schema, ledger_schema
-from chalicelib.apis.book.answers import ANSWERS, MEMBERS
+from chalicelib.apis.book.answers import ANSWERS, MEMBERS, ULID
 from chalicelib.apis.book.envelope import STATUS_OF_CODE
 from chalicelib.apis.book.routes import API_KEY, BASE, LEDGER, ROUTES
 from chalicelib.apis.book.schema import ID_CHARACTERS_MAX, LIMIT_DEFAULT, LIMIT_MAX, OFFSET_MAX, REF_CHARACTERS_MAX
 from chalicelib.apis.kit import events
 from chalicelib.apis.kit.description import (
+    URL,
     Description,
     Example,
     Failure,
@@ -24,6 +25,7 @@ from chalicelib.apis.kit.description import (
     Schema,
     array,
     constant,
+    event_types,
     integer,
     members,
     ref,
@@ -37,6 +39,7 @@ from chalicelib.domain.books.admission import BATCH_ORDERS_MAX
 from chalicelib.domain.books.vocabulary import BookStatus, OrderStatus
 from chalicelib.domain.ledger.transactions import TransactionType
 from chalicelib.domain.webhooks.endpoint import DeliveryStatus
+from chalicelib.services.feed.types import ALL_TYPES, INSTANCE_TYPES
 
 ERRORS: dict[str, str] = {
     "NOT_FOUND": "There is no such path.",
@@ -81,6 +84,9 @@ ERRORS: dict[str, str] = {
     "TOKEN_NOT_REGISTERED": "A token of the book is not registered, or inactive.",
 }
 
+_ONE_TYPE = "|".join(sorted(INSTANCE_TYPES)).replace(".", r"\.")
+_MOMENT = r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?)?"
+_PRINTABLE = r"[^\x00-\x1f\x7f]"
 LIMIT_ABOVE = "Above {most} counts as {most}."
 
 
@@ -90,24 +96,30 @@ def _limit(default: int, most: int) -> Parameter:
 
 def _moment(says: str) -> Parameter:
     form = "ISO 8601; UTC where there is no zone"
-    return Parameter(f"{says} {form}.", text() | {"examples": ["2025-01-15T10:30:00Z", "2025-01-15"]})
+    return Parameter(f"{says} {form}.", text(_MOMENT))
 
 
+_CUSTOMER = text(f"{_PRINTABLE}{{1,{REF_CHARACTERS_MAX}}}")
+_ID = text(f"{_PRINTABLE}{{1,{ID_CHARACTERS_MAX}}}")
 OF_LEDGER = {"limit": _limit(ledger_schema.LIMIT_DEFAULT, ledger_schema.LIMIT_MAX)}
 OF_EXPORT = {
     "limit": _limit(export_schema.LIMIT_DEFAULT, export_schema.LIMIT_MAX),
-    "after": Parameter("The `X-Next-Cursor` of the page before; without it, the first page.", text()),
 }
-OF_ONE_CUSTOMER = OF_EXPORT | {
-    "customerRef": Parameter("Whose rows.", text(least=1, most=REF_CHARACTERS_MAX), is_required=True)
-}
-_ID = text(least=1, most=ID_CHARACTERS_MAX)
+OF_ONE_CUSTOMER = {"customerRef": Parameter("Whose rows.", _CUSTOMER, is_required=True)}
+
+
+def _rows(cursor: str) -> dict[str, Parameter]:
+    """Return the parameters of an export. cursor: the form of its rows' ids."""
+    says = "The `X-Next-Cursor` of the page before; without it, the first page."
+    return OF_EXPORT | {"after": Parameter(says, text(cursor))}
+
+
 PARAMETERS = {
     "orderId": Parameter("Id of the order.", _ID),
     "orderBookId": Parameter("Id of the order book.", _ID),
     "webhookId": Parameter("Id of the webhook endpoint.", _ID),
     "deliveryId": Parameter("Id of the delivery.", _ID),
-    "customerRef": Parameter("Your own name for the customer.", text(least=1, most=REF_CHARACTERS_MAX)),
+    "customerRef": Parameter("Your own name for the customer.", _CUSTOMER),
     "tokenAddress": Parameter("Address of the token, in any case.", text("0x[0-9a-fA-F]{40}")),
     "limit": _limit(LIMIT_DEFAULT, LIMIT_MAX),
     "offset": Parameter("How many rows are left out before the page.", integer(0, OFFSET_MAX, default=0)),
@@ -116,7 +128,10 @@ PARAMETERS = {
         integer(1, default=book_schema.LEVELS_DEFAULT),
     ),
     "bookId": Parameter("Events of this book alone.", _ID),
-    "types": Parameter("A comma list of types of events (T90).", text(events.TYPES_PATTERN)),
+    "types": Parameter(
+        "A comma list of types of events (T90).",
+        text(f"(?:{_ONE_TYPE})(?:,(?:{_ONE_TYPE})){{0,{events.TYPES_MAX - 1}}}"),
+    ),
     "after": Parameter(
         "The cursor of an earlier answer, or `start` for the oldest events kept; without it, now (T87).",
         text("[A-Za-z0-9_-]+"),
@@ -246,12 +261,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "What happened to balances: credits, debits, transfers, trades and fees, newest first, and how many there "
             "are (T37). Name a customer or a token: otherwise the journals of all books are read.",
             Example(query={"customerRef": "cust_ann"}),
-            OF_LEDGER
-            | {
-                "customerRef": Parameter(
-                    "Rows in which this customer gives or receives.", text(least=1, most=REF_CHARACTERS_MAX)
-                )
-            },
+            OF_LEDGER | {"customerRef": Parameter("Rows in which this customer gives or receives.", _CUSTOMER)},
         ),
         "GET /fees": Operation(
             "listFees",
@@ -319,7 +329,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             Example(
                 headers={"Idempotency-Key": "order-0001"},
                 body=_ORDER | {"timeInForce": "GTC"},
-                gives={"orderId": "/data/id"},
+                gives={"orderId": "/data/id", "customerRef": "/data/customerRef"},
             ),
             headers=WAITED,
         ),
@@ -410,7 +420,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             Example(query={"after": "start", "types": "order.filled,trade.executed"}),
             {
                 "limit": _limit(events.LIMIT_DEFAULT, events.LIMIT_MAX),
-                "customerRef": Parameter("Events that this customer receives.", text(least=1, most=REF_CHARACTERS_MAX)),
+                "customerRef": Parameter("Events that this customer receives.", _CUSTOMER),
             },
             headers=("Preference-Applied",),
         ),
@@ -421,7 +431,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Export transactions",
             "Rows of a span, newest first, of the instance or of one customer, as JSON lines or CSV (T99).",
             Example(query={"format": "jsonl", "customerRef": "cust_ben"}),
-            OF_EXPORT,
+            _rows(f"txn_{ULID}"),
             headers=("X-Next-Cursor",),
         ),
         "GET /exports/trades": Operation(
@@ -429,7 +439,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Export trades",
             "Trades of a span, newest first, of the instance or of one customer (T99).",
             Example(query={"format": "csv"}),
-            OF_EXPORT,
+            _rows(f"trade_{ULID}"),
             headers=("X-Next-Cursor",),
         ),
         "GET /exports/orders": Operation(
@@ -437,7 +447,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Export a customer's orders",
             "Orders of a span, newest first (T99).",
             Example(query=_OF_ANN),
-            OF_ONE_CUSTOMER,
+            _rows(f"ord_{ULID}") | OF_ONE_CUSTOMER,
             headers=("X-Next-Cursor",),
         ),
         "GET /exports/balances": Operation(
@@ -445,7 +455,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Export a customer's balances",
             "Balances by asset, as of now or of an earlier time (T99).",
             Example(query=_OF_ANN),
-            OF_ONE_CUSTOMER,
+            _rows(r"(sandbox:)?0x[0-9a-f]{40}") | OF_ONE_CUSTOMER,
             headers=("X-Next-Cursor",),
         ),
     },
@@ -521,6 +531,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
 }
 
 
+_TYPES, _URL_IF_ANY = event_types(ALL_TYPES), {"pattern": URL["pattern"]}
 _METADATA = said("Facts about the answer itself.", ref("Metadata"))
 
 
@@ -560,6 +571,10 @@ DESCRIPTION = Description(
         "PlaceBatchBody": members(
             orders=array(ref("PlaceOrderBody"), most=BATCH_ORDERS_MAX) | {"minItems": 1},
         )
+    },
+    narrowed={
+        "CreateWebhookBody": {"url": URL, "types": {"items": _TYPES}},
+        "ChangeWebhookBody": {"url": _URL_IF_ANY, "types": {"items": _TYPES}},
     },
     headers=HEADERS,
     always=("X-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),

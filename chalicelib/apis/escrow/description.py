@@ -12,7 +12,6 @@ from typing import Any
 from chalicelib.apis.escrow import events as escrow_events
 from chalicelib.apis.escrow import webhooks
 from chalicelib.apis.escrow.answers import ANSWERS, MEMBERS, PAGES
-from chalicelib.apis.escrow.bodies import JSON, MULTIPART, URLENCODED
 from chalicelib.apis.escrow.customers import CUSTOMERS, TRANSACTIONS, WALLETS
 from chalicelib.apis.escrow.envelope import MESSAGES
 from chalicelib.apis.escrow.list_query import METADATA, PER_PAGE, PER_PAGE_MAX, QUERY_CHARACTERS_MAX, Listing
@@ -22,6 +21,7 @@ from chalicelib.apis.escrow.refunds import REFUNDS
 from chalicelib.apis.escrow.routes import PREFIX, ROUTES, Auth
 from chalicelib.apis.kit import events
 from chalicelib.apis.kit.description import (
+    URL,
     Description,
     Example,
     Failure,
@@ -32,6 +32,7 @@ from chalicelib.apis.kit.description import (
     Schema,
     array,
     constant,
+    event_types,
     integer,
     members,
     said,
@@ -41,6 +42,7 @@ from chalicelib.apis.kit.description import (
 from chalicelib.apis.kit.idempotency import KEY
 from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.tenancy.instances import World
+from chalicelib.services.feed.types import MERCHANT_TYPES
 
 SAYS = {
     401: "No key, or one that is malformed, unknown, deleted or of an archived instance; no good signature (E2, E45).",
@@ -472,6 +474,9 @@ def _failure(names: Sequence[str]) -> Schema:
     return members(message=constant(MESSAGES[status], "The status's message."), **more)
 
 
+_TYPES = event_types(MERCHANT_TYPES)
+
+
 def _bearer(says: str) -> Schema:
     return {"type": "http", "scheme": "bearer", "description": says}
 
@@ -485,7 +490,7 @@ DESCRIPTION = Description(
     title="Escrow desk",
     says="Escrow orders: a buyer pays, the seller accepts, somebody validates, and the money goes to the seller less a "
     "fee; until then it is held. It speaks the Truust orders API; docs/escrow-desk.md defines the rules (E1, E2, ...). "
-    "Amounts are exact decimals of whole currency units.",
+    "Amounts are exact decimals of whole currency units. A body may be JSON, as described here, or a form (E3, E28).",
     prefixes=(PREFIX,),
     schemes={
         "merchantKey": _bearer("A merchant's secret key, `sk_stage_...` or `sk_production_...` (E2)."),
@@ -506,11 +511,11 @@ DESCRIPTION = Description(
     members=MEMBERS,
     success=_success,
     failure=_failure,
+    narrowed={form: {"url": URL, "types": {"items": _TYPES}} for form in ("WEBHOOK", "CHANGE")},
     headers={
         "Idempotent-Replay": Header("The stored answer of an earlier request with this key.", constant("true")),
         "Preference-Applied": Header("The wait, if the result came in time.", text("wait=[0-9]+")),
         "Retry-After": Header("Seconds to wait before the request is repeated.", integer(1)),
     },
     of_errors={429: ("Retry-After",)},
-    body_media=(JSON, URLENCODED, MULTIPART),
 )

@@ -38,8 +38,9 @@ def text(characters_max: int, pattern: str | None = None, rule: str = "") -> Kin
             raise Unfit(rule)
         return value
 
+    bound = {} if characters_max == INTEGER_MAX else {"maxLength": characters_max}
     whole = {} if pattern is None else {"pattern": f"^(?:{pattern})$"}
-    return Kind(str, check, {"type": "string", "maxLength": characters_max, **whole})
+    return Kind(str, check, {"type": "string", **bound, **whole})
 
 
 def choice(*values: str) -> Kind:

@@ -59,13 +59,20 @@ class Schema:
 
     def described(self) -> dict[str, Any]:
         """Return the fields as JSON Schema."""
-        fields = {name: dict(kind.described) for name, kind in self.kinds.items()}
+        fields = {name: self._described(name, dict(kind.described)) for name, kind in self.kinds.items()}
         found = {
             "type": "object",
             "properties": fields,
             "required": [name for name in self.kinds if name in self.required],
         }
         return found | ({"additionalProperties": False} if self.is_closed else {})
+
+    def _described(self, name: str, kind: dict[str, Any]) -> dict[str, Any]:
+        """Return a field, which may be null unless it is required or must have a value."""
+        if name in self.required or name in self.never_empty:
+            return kind
+        words = {"enum": [*kind["enum"], None]} if "enum" in kind else {}
+        return kind | {"type": [kind["type"], "null"]} | words
 
     def read(self, members: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields that are there, and null ones; text in their kinds' values; what is ignored is left out."""

@@ -88,7 +88,8 @@ def nullable(schema: Schema) -> Schema:
     if "type" not in schema:
         return {"anyOf": [schema, {"type": "null"}]}
     also = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
-    return schema | {"type": [schema["type"], "null"]} | also
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return schema | {"type": [*types, "null"]} | also
 
 
 def ref(name: str) -> Schema:
@@ -102,6 +103,16 @@ def said(says: str, schema: Schema) -> Schema:
 
 def _said(schema: Schema, says: str) -> Schema:
     return schema | {"description": says} if says else schema
+
+
+def event_types(types: Iterable[str]) -> Schema:
+    """Return what a webhook endpoint may ask for of these types of events: one, all that begin alike, or all (T90)."""
+    known = sorted(types)
+    return words(dict.fromkeys(("*", *known, *(f"{one.partition('.')[0]}.*" for one in known if "." in one))))
+
+
+URL = text(r"https://[A-Za-z][A-Za-z0-9.-]{0,252}(:[1-9][0-9]{0,3})?([/?][!-\"$-~]*)?")
+"""Where webhooks may be posted to; addresses in the place of names and larger ports are not told here."""
 
 
 # --- operations
@@ -182,7 +193,8 @@ class Description(Generic[Auth]):
 
     prefixes: the paths' beginnings, which ``operations`` leave out. operations: by tag, then by method and path.
     schemes: security schemes. security: by auth, the alternatives: names of schemes that go together. bodies: forms
-    that are not data, by their names in the table. answers: by the names in the table, and of what stands in them.
+    that are not data, by their names in the table. narrowed: what is asked of members besides their form, by form and
+    member. answers: by the names in the table, and of what stands in them.
     success: wraps an answer's schema into the envelope. failure: the schema of the answer to one of these errors.
     headers: of answers; always: names of those that each success has; of_errors: those of some errors, by status.
     """
@@ -201,10 +213,10 @@ class Description(Generic[Auth]):
     success: Callable[[Schema], Schema]
     failure: Callable[[Sequence[str]], Schema]
     bodies: Mapping[str, Schema] = field(default_factory=dict)
+    narrowed: Mapping[str, Mapping[str, Schema]] = field(default_factory=dict)
     headers: Mapping[str, Header] = field(default_factory=dict)
     always: tuple[str, ...] = ()
     of_errors: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    body_media: tuple[str, ...] = ("application/json",)
 
     @property
     def desk(self) -> str:

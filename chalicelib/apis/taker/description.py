@@ -80,7 +80,7 @@ PARAMETERS = {
     "order_id": Parameter("The order's id, or its hash (K16).", text(least=1)),
     "symbol": Parameter("Ticker of the stock, in any case.", text(least=1)),
     "status": Parameter("Orders of these statuses alone, with commas between them.", words(Status), is_list=True),
-    "ticker": Parameter("Rows of this stock alone, in any case.", text(least=1)),
+    "ticker": Parameter("Rows of this stock alone, in any case.", text()),
     "ticker_like": Parameter(
         "`true`: rows whose ticker contains `ticker`.", words(("true", "false", "1", "0")) | {"default": "false"}
     ),
@@ -109,7 +109,8 @@ PARAMETERS = {
     **_bounds("incentive_amount", "incentive", _AMOUNT),
     **_bounds("block_number", "block number", integer(0, BLOCK_NUMBER_MAX)),
     "after": Parameter(
-        "The cursor of an earlier answer, or `start` for the oldest events kept; without it, now.", text(least=1)
+        "The cursor of an earlier answer, or `start` for the oldest events kept; without it, now.",
+        text("[A-Za-z0-9_-]*"),
     ),
     "limit": Parameter(
         f"How many events at most. Above {events.LIMIT_MAX} counts as {events.LIMIT_MAX}.",
@@ -121,7 +122,7 @@ PARAMETERS = {
     ),
     "X-Instance": Parameter("The instance, where the message does not name it (K6, K37).", text()),
     "X-REQUEST-ID": Parameter(
-        "1 to 128 printable ASCII characters of your own; comes back in the answer.", text(most=128)
+        "1 to 128 printable ASCII characters of your own, which come back in the answer; others are ignored.", text()
     ),
 }
 _OF_FILLS = _sorted(SortFillsBy) | {

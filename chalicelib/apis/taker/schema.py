@@ -55,8 +55,20 @@ Reference = Annotated[str, forms.text("must be 1 to 64 letters, digits, '.', '_'
 Note = Annotated[str, _text(TEXT_CHARACTERS_MAX)]
 Message = Annotated[str, _text(MESSAGE_CHARACTERS_MAX)]
 """Also the bound of signatures, which are checked later, in their place in the order of checks."""
-Amount = Annotated[int, _amount(0), Field(description=f"base units, 0 to {AMOUNT_MAX}")]
-AmountAbove0 = Annotated[int, _amount(1), Field(description=f"base units, 1 to {AMOUNT_MAX}")]
+_DIGITS = len(str(AMOUNT_MAX)) - 2
+Amount = Annotated[
+    int,
+    _amount(0),
+    Field(
+        description=f"base units, 0 to {AMOUNT_MAX}",
+        json_schema_extra={"pattern": f"^(0|[1-9][0-9]{{0,{_DIGITS}}})$"},
+    ),
+]
+AmountAbove0 = Annotated[
+    int,
+    _amount(1),
+    Field(description=f"base units, 1 to {AMOUNT_MAX}", json_schema_extra={"pattern": f"^[1-9][0-9]{{0,{_DIGITS}}}$"}),
+]
 
 
 class Body(forms.Form):

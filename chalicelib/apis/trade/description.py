@@ -22,6 +22,7 @@ from chalicelib.apis.kit.description import (
     flag,
     integer,
     members,
+    nullable,
     text,
     words,
 )
@@ -59,13 +60,14 @@ SAYS = {
 }
 """Of the others, the message says it."""
 
-_PAIR = Parameter("BASE_QUOTE, in any case (R15).", text(), is_required=True)
+_MOMENT = r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?"
+_PAIR = Parameter("BASE_QUOTE, in any case (R15).", text(least=1), is_required=True)
 _A_PAIR = Parameter("BASE_QUOTE, in any case; without it, all pairs (R15).", text())
 OF_PAIR = {"pair": _PAIR}
 
 
 def _moment(says: str) -> Parameter:
-    return Parameter(f"{says} A date, or a time as in ISO 8601 (R17).", text() | {"examples": ["2025-01-15"]})
+    return Parameter(f"{says} A date, or a time as in ISO 8601 (R17).", text(_MOMENT))
 
 
 _SIDE = Parameter("Orders of this side alone.", words(SIDES))
@@ -80,17 +82,22 @@ PARAMETERS = {
     "status": Parameter("Orders of these statuses alone (R19, R20).", words(STATUSES), is_list=True),
     "side": _SIDE,
     "type": Parameter("Orders of this type alone.", words(TYPES)),
-    "amount": Parameter("In whole base assets, above 0.", text(r"[0-9]+(\.[0-9]+)?"), is_required=True),
+    "amount": Parameter("In whole base assets, above 0.", text(r"[0-9]+(\.[0-9]+)?", most=80), is_required=True),
     "start_date": _moment("From this time on."),
-    "end_date": _moment("Until this time, included; at most six months after the start (R17)."),
+    "end_date": _moment(
+        "Until this time, included; at most six months after the start, now where it is left out (R17)."
+    ),
     "start_time": _moment("From this time on."),
-    "end_time": _moment("Until this time, included; at most six months after the start (R17)."),
+    "end_time": _moment(
+        "Until this time, included; at most six months after the start, now where it is left out (R17)."
+    ),
     "updated_since": _moment("Orders that were admitted or changed since (R63)."),
     "page_size": Parameter("Rows of a page.", integer(1, PAGE_SIZE_MAX, default=PAGE_SIZE_DEFAULT)),
     "current_page": Parameter("Number of the page.", integer(1, PAGE_MAX, default=1)),
-    "c": Parameter("The cursor `nc` or `pc` of an answer; instead of `current_page` (R18).", text()),
+    "c": Parameter("The cursor `nc` or `pc` of an answer; instead of `current_page` (R18).", text("[A-Za-z0-9_-]*")),
     "after": Parameter(
-        "The cursor of an earlier answer, or `start` for the oldest events kept; without it, now.", text()
+        "The cursor of an earlier answer, or `start` for the oldest events kept; without it, now.",
+        text("[A-Za-z0-9_-]*"),
     ),
     "limit": Parameter("How many events at most.", integer(1, events.LIMIT_MAX, default=events.LIMIT_DEFAULT)),
     "Prefer": Parameter(
@@ -126,17 +133,17 @@ _PLACE = members(
     pair=text(least=1),
     side=words(SIDES),
     type=words(TYPES),
-    amount=Maybe(_number()),
-    value=Maybe(_number()),
-    price=Maybe(_number()),
-    stop_price=Maybe(_number()),
-    distance=Maybe(_number()),
-    step_amount=Maybe(_number()),
-    post_only=Maybe(flag()),
-    immediate_or_cancel=Maybe(flag()),
-    fill_or_kill=Maybe(flag()),
-    expiration=Maybe(integer(1)),
-    external_id=Maybe(text(r"[\x21-\x7e]{1,36}")),
+    amount=Maybe(nullable(_number())),
+    value=Maybe(nullable(_number())),
+    price=Maybe(nullable(_number())),
+    stop_price=Maybe(nullable(_number())),
+    distance=Maybe(nullable(_number())),
+    step_amount=Maybe(nullable(_number())),
+    post_only=Maybe(nullable(flag())),
+    immediate_or_cancel=Maybe(nullable(flag())),
+    fill_or_kill=Maybe(nullable(flag())),
+    expiration=Maybe(nullable(integer(1))),
+    external_id=Maybe(nullable(text(r"[\x21-\x7e]{1,36}"))),
 )
 BODIES = {
     "PlaceBody": _PLACE,
