@@ -46,7 +46,10 @@ WALLET = Account.from_key(TAKERS["maker_private_key"])
 TODAY = datetime.now(UTC).date().isoformat()
 IS_KNOWN = 0.9
 DATES = frozenset(
-    ("from", "to", "at", "date", "start_date", "end_date", "start_time", "end_time", "date_begin", "date_end")
+    (
+        *("from", "to", "at", "date", "start_date", "end_date", "start_time", "end_time"),
+        *("updated_since", "date_begin", "date_end"),
+    )
 )
 NO_OWN_PATTERN = DATES | {"after", "c"}
 """What no pattern tells: dates, of which not every text of digits is one, and cursors."""

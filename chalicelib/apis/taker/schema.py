@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from chalicelib.apis.kit import forms
 from chalicelib.apis.kit.exact_json import UnreadableJson, read_json
@@ -82,8 +82,16 @@ class Body(forms.Form):
         return {}
 
 
+def _as_clients_may_send_it(described: dict[str, Any]) -> None:
+    """Describe the other name of is_buy, and that a session stands for the maker (K50)."""
+    described["required"] = [name for name in described["required"] if name not in ("maker", "is_buy")]
+    described["properties"]["isBuy"] = {"type": "boolean", "description": "another name of is_buy (K50)"}
+
+
 class OrderBody(Body):
     """What the maker signed, as it is sent. ``isBuy`` is another name of is_buy (K50)."""
+
+    model_config = ConfigDict(json_schema_extra=_as_clients_may_send_it)
 
     maker: Address
     principal: Address
