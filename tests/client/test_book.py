@@ -113,7 +113,7 @@ def walk(desk: Desk, client: BookDesk) -> None:
     assert "".join(client.exports.transactions(customer_ref="ann", **span)).count("\n") > 3
     assert "".join(client.exports.trades(customer_ref="ann", form="csv", **span)).count("\n") == 2
     assert "".join(client.exports.orders("ann", **span)).count("\n") == 3
-    assert "".join(client.exports.balances("ann", at=now + timedelta(days=1))).count("\n") == 3
+    assert "".join(client.exports.balances("ann", at=datetime.now(UTC))).count("\n") == 3
 
 
 def test_every_call_is_one_of_the_desks_operations_and_no_member_of_an_answer_is_dropped(
