@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.meter import metered
 from chalicelib.domain.books.vocabulary import OrderStatus
+from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.transactions import Movement
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.transactions import Transactions, transaction_for
@@ -50,7 +51,12 @@ def venue() -> SignedDesk:
     """Return the desk over empty tables, at noon of 2025-03-04."""
     client: Any = MemoryDynamoDB()
     create_tables(client, "lists")
-    return open_trade_desk(World(Database(client, "lists"), base_decimals=8), clock=lambda: NOW_MS)
+    database = Database(client, "lists")
+    desk = open_trade_desk(World(database, base_decimals=8), clock=lambda: NOW_MS)
+    accounts = [row for row in database.scan("accounts") if row["owner"] == customer_key(INSTANCE, "ann")]
+    rich = [row | {"available": row["available"] + TODAY} for row in accounts if "available" in row]
+    database.put_many("accounts", rich)  # what the credits of the last day come to
+    return desk
 
 
 def grow(desk: SignedDesk, before: int, after: int) -> None:
