@@ -109,6 +109,7 @@ def test_a_request_of_the_escrow_desk_is_tried(tab: Tab, stack: RunningStack) ->
 
 def test_signed_requests_of_the_trade_desk_are_tried(tab: Tab, stack: RunningStack) -> None:
     desk, reference = stack.demo["trade_desk"], Reference.open(tab, stack, "trade")
+    assert tab.page.locator("#makers").is_hidden()
     reference.authorize(Authorization=desk["token"], Signature=desk["secret"])
     assert reference.execute("get", "/trade/user/balances")[0] == 200
     order = {"pair": "EXS_EUR", "side": "buy", "type": "limit", "amount": 0.5, "price": 1.5}

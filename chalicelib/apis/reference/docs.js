@@ -8,6 +8,7 @@ const desks = ["book", "trade", "taker", "escrow"];
 const desk = new URLSearchParams(location.search).get("desk");
 const isOneDesk = desks.includes(desk);
 
+document.getElementById("makers").hidden = isOneDesk && desk !== "taker";
 for (const link of document.querySelectorAll("nav a")) {
   if (link.getAttribute("href") === (isOneDesk ? `docs?desk=${desk}` : "docs")) link.setAttribute("aria-current", "page");
 }
