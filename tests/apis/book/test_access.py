@@ -24,7 +24,7 @@ from chalicelib.domain.ledger.owners import book_key
 from chalicelib.domain.webhooks.endpoint import ENDPOINTS_MAX
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.redrive import redrive
-from chalicelib.support.clock import now_ms
+from chalicelib.support.clock import iso, now_ms
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.tenants import Tenants
 from chalicelib.wiring.book import new_book_desk
@@ -37,6 +37,7 @@ NAMED_LIKE_ROUTES = ("credit", "debit", "transfer")
 NEW_ID = re.compile(r"\b(?:(?:ord|ob|trade|tok|txn|we|evt_test)_[0-9A-Z]{26}|whsec_[\w+/]{43}=)")
 CURSOR = re.compile(r'"cursor":"[^"]*"')
 """It names the number of entries of each log, of everybody's."""
+TODAY = iso(now_ms())[:10]
 TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
@@ -173,7 +174,7 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     (routes.EXPORTED_TRANSACTIONS, "GET"): [Call(), Call(query=OF_CUSTOMER)],
     (routes.EXPORTED_TRADES, "GET"): [Call(), Call(query=OF_CUSTOMER)],
     (routes.EXPORTED_ORDERS, "GET"): [Call(query=OF_CUSTOMER)],
-    (routes.EXPORTED_BALANCES, "GET"): [Call(query=OF_CUSTOMER), Call(query=OF_CUSTOMER | {"at": "2099-01-01"})],
+    (routes.EXPORTED_BALANCES, "GET"): [Call(query=OF_CUSTOMER), Call(query=OF_CUSTOMER | {"at": TODAY})],
 }
 """How each route is asked for something of a tenant. Whoever adds a route says it here."""
 
