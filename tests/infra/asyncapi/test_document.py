@@ -22,7 +22,8 @@ from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.vocabulary import BookRules, BookStatus, Protection
 from chalicelib.domain.feed.shown import event_json
 from chalicelib.services.feed.types import ALL_TYPES, ESCROW_TYPES
-from infra.asyncapi.document import DOCUMENT, as_text, document, event_forms
+from infra.asyncapi.document import DOCUMENT, as_text, document
+from infra.asyncapi.events import event_forms
 from infra.settings import ROOT
 from tests.described import validator_of
 from tests.domain.books.orders import change_to
