@@ -110,4 +110,18 @@ GUARDS = [
         "self._behind_left = self.cursor = page.cursor",
         "tests/client/test_feed.py",
     ),
+    Guard(
+        "the key of a local run goes to no other address (the command line)",
+        "chalicelib/ops/cli/api_access.py",
+        'if demo and url == demo["base_url"] else None',
+        "if demo else None",
+        "tests/ops/cli/test_api_access.py::test_the_key_of_a_local_run_goes_to_no_other_address",
+    ),
+    Guard(
+        "load goes to no address that is not given in so many words",
+        "chalicelib/ops/cli/load.py",
+        'url: Annotated[str, Parameter(help="of the API',
+        'url: Annotated[str, Parameter(env_var="TALLYBOOK_URL", help="of the API',
+        "tests/ops/cli/test_api_access.py::test_load_takes_no_address_from_a_variable",
+    ),
 ]
