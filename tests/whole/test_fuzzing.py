@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from tests.fuzzing.run import DESKS, STORIES, Service
 from tests.infra.stack import RunningStack
 
-SECONDS, SEQUENCES = 15, 12
+SECONDS, SEQUENCES = 12, 10
 """Of each desk; with the starts of schemathesis, all of it takes two minutes."""
 
 
-@pytest.fixture
-def service(stack: RunningStack, tmp_path: Path) -> Service:
-    return Service(stack, tmp_path)
-
-
-@pytest.mark.stack
-@pytest.mark.parametrize("desk", DESKS)
-def test_every_answer_is_as_it_is_described(service: Service, desk: str) -> None:
-    done = service.single_requests(desk, SECONDS)
-    assert done.succeeded, done.output
-    assert done.good, "nothing was answered with a success"
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service of its own, because nothing in it stays as it was."""
+    folder = tmp_path_factory.mktemp("fuzzing")
+    with RunningStack(folder / "local") as stack:
+        yield Service(stack, folder)
 
 
 @pytest.mark.stack
@@ -32,3 +27,11 @@ def test_links_lead_from_placing_to_showing_and_cancelling(service: Service, des
     done = service.story(desk, SEQUENCES)
     assert done.succeeded, done.output
     assert done.good == set(STORIES[desk])
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("desk", DESKS)
+def test_every_answer_is_as_it_is_described(service: Service, desk: str) -> None:
+    done = service.single_requests(desk, SECONDS)
+    assert done.succeeded, done.output
+    assert done.good, "nothing was answered with a success"
