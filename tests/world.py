@@ -21,7 +21,7 @@ from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.ledger.transactions import Movement
 from chalicelib.services.books.admission import Admission, Admitted, Outcome
-from chalicelib.services.books.amending import Amending, NewTerms, Queued
+from chalicelib.services.books.amending import Amending, NewTerms, Queued, Unchanged
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.stream import match_records
@@ -176,7 +176,7 @@ class World(Venue):
 
     def amend(
         self, customer: str, order_id: str, price: int | None = None, quantity: int | None = None
-    ) -> Queued | Refusal | None:
+    ) -> Queued | Unchanged | Refusal:
         """Admit the amendment of an order and put its command on the stream."""
         outcome = self.amending.amend(self.config.instance, customer, order_id, NewTerms(price, quantity))
         self.stream_new_commands()

@@ -6,6 +6,20 @@ from benchmarks.guards.guard import Guard
 
 GUARDS = [
     Guard(
+        "an amendment and its key are one transaction",
+        "chalicelib/services/books/amending.py",
+        "time_of(queued.command_id), receipt=receipt)",
+        "time_of(queued.command_id))",
+        "tests/apis/book/contract/test_amending.py::test_t119_a_repeat_before_the_outcome_waits_and_is_told_that_it_was_queued",
+    ),
+    Guard(
+        "a repeat under an amendment's key is told its outcome",
+        "chalicelib/services/answers.py",
+        "settled = None if self.settled is None else self.settled(pending.body)",
+        "settled = None",
+        "tests/apis/book/contract/test_amending.py::test_t119_a_repeat_after_the_outcome_is_told_it",
+    ),
+    Guard(
         "a frozen customer places no order at the book desk",
         "chalicelib/apis/book/frozen.py",
         " or not is_frozen(instance, customer):",

@@ -5,7 +5,7 @@ The answer is written in the transaction that does the work, so both are stored 
     key free   --receipt, in the transaction of the work-->  answered, or pending until a time
     key free   --record, a refusal------------------------>  answered
     pending    --finish----------------------------------->  answered
-    pending, its time over  --the next reader------------->  answered with the body written first
+    pending, its time over  --the next reader------------->  answered as was written first, or as is known by now
     answered   --another receipt-------------------------->  ReceiptExists: nothing of that transaction is done
 
 A key is free again after a day.
@@ -33,6 +33,9 @@ Receipt = Write
 """The write that keeps an answer, for the transaction of the work; opaque to the api that makes it."""
 
 
+Settled = Callable[[str], tuple[int, str] | None]
+
+
 class OtherRequest(Exception):
     """The key was used for a request with another digest."""
 
@@ -43,13 +46,18 @@ class StillPending(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """The answer of one idempotency key. scope: where the key is unique. digest: of the request. clock: Unix ms."""
+    """The answer of one idempotency key. scope: where the key is unique. digest: of the request. clock: Unix ms.
+
+    settled: given the body written first, of a request that nobody has finished in time, returns what its status and
+    body are by now; None: as they were written.
+    """
 
     requests: Requests
     clock: Callable[[], int]
     scope: str
     key: str
     digest: str
+    settled: Settled | None = None
 
     def earlier(self) -> Answer | None:
         """Return the answer of an earlier request with this key; None if the key is free.
@@ -64,12 +72,19 @@ class KeptAnswer:
             if answer.body_hash != self.digest:
                 raise OtherRequest(self.key)
             if answer.pending_until_ms is not None and answer.pending_until_ms <= self.clock():
-                answer = self.finish(answer.body)
+                answer = self._finished(answer)
             if answer.pending_until_ms is None:
                 return answer
             if time.monotonic() > deadline_s:
                 raise StillPending("the first request of this key is still in progress")
             time.sleep(POLL_S)
+
+    def _finished(self, pending: Answer) -> Answer:
+        settled = None if self.settled is None else self.settled(pending.body)
+        if settled is None:
+            return self.finish(pending.body)
+        status, body = settled
+        return self.finish(body, status=status)
 
     def joined(self) -> Answer:
         """Return the answer of the request that was first with this key. Raises as ``earlier``."""
@@ -92,9 +107,12 @@ class KeptAnswer:
             return False
         return True
 
-    def finish(self, body: str, preference: str | None = None) -> Answer:
-        """Give the pending answer this body; return the kept answer. Raises Unavailable or OutcomeUnknown."""
-        return self.requests.finish(self.scope, self.key, body, preference)
+    def finish(self, body: str, preference: str | None = None, status: int | None = None) -> Answer:
+        """Give the pending answer this body; return the kept answer. Raises Unavailable or OutcomeUnknown.
+
+        status: another one than it was written with.
+        """
+        return self.requests.finish(self.scope, self.key, body, preference, status)
 
 
 class Answers:
@@ -108,5 +126,5 @@ class Answers:
         """Return where the answer of a key stands."""
         return answer_at(scope, key)
 
-    def of(self, scope: str, key: str, digest: str) -> KeptAnswer:
-        return KeptAnswer(self._requests, self._clock, scope, key, digest)
+    def of(self, scope: str, key: str, digest: str, settled: Settled | None = None) -> KeptAnswer:
+        return KeptAnswer(self._requests, self._clock, scope, key, digest, settled)

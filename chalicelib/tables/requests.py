@@ -62,19 +62,22 @@ class Requests:
         except ConditionFailed as error:
             raise AnswerExists(key) from error
 
-    def finish(self, scope: str, key: str, body: str, preference: str | None) -> Answer:
+    def finish(self, scope: str, key: str, body: str, preference: str | None, status: int | None = None) -> Answer:
         """Make a pending answer final with this body. Return the answer that is stored then: this one or an earlier
         one.
 
-        If an attempt is refused, the row found has the answer.
+        status: another one than it was written with; None: as it is. If an attempt is refused, the row found has the
+        answer.
         """
         still_pending = "attribute_type(#pending_until_ms, :number)"
         update = Update(
             TABLE,
             {"scope": scope, "request": key},
-            "SET #body = :body, #preference = :preference, #pending_until_ms = :none",
+            "SET #body = :body, #preference = :preference, #pending_until_ms = :none"
+            + ("" if status is None else ", #status = :status"),
             still_pending,
-            {":body": body, ":preference": preference, ":none": None, ":number": "N"},
+            {":body": body, ":preference": preference, ":none": None, ":number": "N"}
+            | ({} if status is None else {":status": status}),
         )
         try:
             return _answer_of(self._database.write(update, as_refused))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.apis.book.ahead import RowsAhead
+from chalicelib.apis.book.amending import AmendEndpoint
 from chalicelib.apis.book.api import BookApi
 from chalicelib.apis.book.batches import BatchEndpoints
 from chalicelib.apis.book.books import BookEndpoints
@@ -23,6 +24,7 @@ from chalicelib.services.ahead import Ahead
 from chalicelib.services.answers import Answers
 from chalicelib.services.books.admission import Admission
 from chalicelib.services.books.ahead import BooksAhead
+from chalicelib.services.books.amending import Amending
 from chalicelib.services.books.cancelling_all import CancellingAll
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.earnings import Earnings
@@ -50,7 +52,7 @@ def new_book_desk(
 ) -> BookApi:
     """Build the desk. counters: a client of its own for counting requests.
 
-    cancel_wait_s: how long a cancel waits for its result.
+    cancel_wait_s: how long a cancel or an amendment waits for its result.
     """
     reading, ledger, answers = BooksReading(database), LedgerReading(database), Answers(database, now_ms)
     gate = Gate(Tenants(database, now_s).accept, RateLimiter(counters or database))
@@ -72,6 +74,7 @@ def new_book_desk(
     endpoints = endpoints_of(
         ROUTES,
         orders=OrderEndpoints(admission, reading, outcomes, first_match, answers, is_frozen, cancel_wait_s),
+        amending=AmendEndpoint(Amending(database), answers, is_frozen, cancel_wait_s),
         cancels=CancelAllEndpoint(CancellingAll(admission, reading, outcomes, cancel_wait_s), reading),
         batches=BatchEndpoints(admission, outcomes, first_match, answers, gate.count, is_frozen, cancel_wait_s),
         books=BookEndpoints(reading, Configuring(database), answers),

@@ -65,6 +65,8 @@ def walk(desk: Desk, client: BookDesk) -> None:
     depth = client.books.depth(BOOK_ID, levels=3)
     assert (depth.bids, depth.asks, depth.sequence) == ((models.Level(50, 11),), (), 1)
 
+    amended = client.orders.amend(placed.id, "ann", price=49, quantity=12)
+    assert (amended.status, amended.price, amended.quantity) == ("AMENDED", 49, 12)
     assert client.orders.cancel(placed.id, "ann").status == "CANCELLED"
     (cancelled,) = client.orders.cancel_batch([sold.id], "ann")
     assert isinstance(cancelled, OrderNotFound)

@@ -46,6 +46,12 @@ class RowsAhead:
                 customer = _form(order_schema.CancelOrderBody, request).customerRef
                 books = [self.books.book(instance, one) for one in self.books.recent_books(instance, customer, 1)]
                 return [self._open_order(request, instance, customer), *books]
+            case "amending.amend":
+                customer = _form(order_schema.AmendOrderBody, request).customerRef
+                under_way = self.books.amendment(instance, customer, _parameter("orderId", request))
+                books = [self.books.book(instance, one) for one in self.books.recent_books(instance, customer, 1)]
+                read = [self._open_order(request, instance, customer), under_way, *books]
+                return read + self._answer(request, instance)
             case "market.depth":
                 book_id = _parameter("orderBookId", request)
                 return [self.books.book(instance, book_id), self.books.depth(instance, book_id)]

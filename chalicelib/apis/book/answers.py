@@ -154,6 +154,13 @@ ANSWERS: dict[str, Schema | Lines] = {
     "Batch": members(results=array(ref("Result"), "One for each order, in the order of the request.")),
     "Result": _ONE_RESULT,
     "Cancelled": members(id=text(least=1), status=constant("CANCELLED"), cancelledAt=TIME),
+    "Amended": members(
+        id=text(least=1),
+        status=words(("AMENDED", "QUEUED"), "AMENDED: it has these terms. QUEUED: the outcome was not known (T119)."),
+        price=nullable(AMOUNT),
+        quantity=AMOUNT,
+        amendmentId=nullable(text()),
+    ),
     "CancelledAll": members(
         cancelled=integer(0, says="How many orders were closed."),
         orderIds=array(text(), "The newest of them, newest first.", most=1000),
@@ -259,6 +266,7 @@ MEMBERS = {
     "account": "The account that the fees are on.",
     "advanced": "Makes the order a stop-limit, trailing, iceberg or ceiling order (O16).",
     "allowImport": "Accepted, without effect.",
+    "amendmentId": "Id of the amendment; null: the order had these terms already.",
     "amount": "Base units of the token.",
     "asks": "Sell orders, lowest price first.",
     "assetType": "A word of your own for the kind of asset.",

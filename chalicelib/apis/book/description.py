@@ -64,6 +64,7 @@ ERRORS: dict[str, str] = {
     "TOO_MANY_WEBHOOKS": "The instance has as many webhook endpoints as it may.",
     "WEBHOOK_NOT_ACTIVE": "The endpoint is paused or ended; set its status to ACTIVE.",
     "CURSOR_GONE": "The cursor is older than 30 days, or of other tables; `metadata.cursor` is that of now (T88).",
+    "AMENDMENT_PENDING": "An amendment of the order is queued and not decided yet; repeat the request (T118).",
     "CANCEL_PENDING": "The cancel is queued and not decided yet; repeat the request (T29).",
     "INTERNAL_ERROR": "A fault of the service; where it says that the outcome is unknown, look before you repeat.",
     "SERVICE_UNAVAILABLE": "A part of the service is down for a moment, or the book is parked (T53); nothing was "
@@ -358,6 +359,15 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "One order of the customer, open or closed, with its last change and why it ended (T28).",
             Example({"orderId": "{orderId}"}, _OF_ANN),
             {"customerRef": OF_ONE_CUSTOMER["customerRef"]},
+        ),
+        "PATCH /offchain/orders/{orderId}": Operation(
+            "amendOrder",
+            "Amend an order",
+            "Gives an open order a new price, a new total quantity, or both (T117). A lower quantity alone keeps its "
+            "time priority. The answer waits up to 5 s for the outcome (T118).",
+            Example(
+                {"orderId": "{orderId}"}, body=_OF_ANN | {"price": _ORDER["price"], "quantity": "6000000000000000000"}
+            ),
         ),
         "GET /offchain/customers/{customerRef}/orders": Operation(
             "listOrders",

@@ -42,6 +42,7 @@ STATUS_OF_CODE = {
     "WEBHOOK_NOT_ACTIVE": 409,
     "CURSOR_GONE": 410,
     "CANCEL_PENDING": 503,
+    "AMENDMENT_PENDING": 503,
     "INTERNAL_ERROR": 500,
     "SERVICE_UNAVAILABLE": 503,
 } | {code.value: _STATUS_OF_REFUSAL.get(code, 400) for code in RefusalCode if code not in _OF_TRADE_DESK}

@@ -14,7 +14,7 @@ from chalicelib.apis.kit import idempotency
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.idempotency import KEY_RULE, REPLAYED, KeyRules
 from chalicelib.domain.tenancy.answers import Answer
-from chalicelib.services.answers import Answers, KeptAnswer, StillPending
+from chalicelib.services.answers import Answers, KeptAnswer, Settled, StillPending
 
 SERVER_FAULT = 500
 
@@ -39,11 +39,15 @@ def answer_once(
     members: Mapping[str, Any],
     envelope: Envelope,
     act: Callable[[KeptAnswer | None], HttpResponse],
+    settled: Settled | None = None,
 ) -> HttpResponse:
-    """Return the answer of ``act``, or the kept answer if the key was used before. Without a key, just act."""
+    """Return the answer of ``act``, or the kept answer if the key was used before. Without a key, just act.
+
+    settled: as in KeptAnswer.
+    """
     if key is None:
         return act(None)
-    kept = answers.of(scope_of(request, instance), key, body_hash(members))
+    kept = answers.of(scope_of(request, instance), key, body_hash(members), settled)
     try:
         return idempotency.answer_once(kept, _rules(envelope), lambda: act(kept))
     except StillPending:

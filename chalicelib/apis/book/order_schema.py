@@ -34,6 +34,7 @@ from chalicelib.apis.kit.neutral import is_neutral
 from chalicelib.domain.books.admission import BATCH_ORDERS_MAX, OrderRequest
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
+from chalicelib.services.books.amending import NewTerms
 from chalicelib.support.consistency import Inconsistent
 
 BATCH_MESSAGE = f"must be a list of 1 to {BATCH_ORDERS_MAX} orders"
@@ -213,6 +214,31 @@ class CancelBatchBody(Body):
             BATCH_ORDERS_MAX,
         ),
     ]
+
+
+class AmendOrderBody(Body):
+    """Body of PATCH offchain/orders/{orderId}: whose order it is, and the terms that it is to get (T117)."""
+
+    not_served: ClassVar = dict.fromkeys(
+        ("side", "orderType", "timeInForce", "postOnly", "advanced", "value", "stopPrice", "distance", "stepAmount",
+         "expiresAt", "userAddress", "orderBookId")
+    )  # fmt: skip
+
+    model_config = ConfigDict(validate_default=True)
+
+    customerRef: Ref
+    price: Amount | None = None
+    quantity: Amount | None = None
+
+    @field_validator("quantity")
+    @classmethod
+    def _changes_something(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is None and info.data.get("price", 0) is None:
+            raise bad("is required without a price")
+        return value
+
+    def terms(self) -> NewTerms:
+        return NewTerms(self.price, self.quantity)
 
 
 class CancelOrderBody(Body):

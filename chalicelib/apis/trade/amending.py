@@ -19,11 +19,9 @@ from chalicelib.services.books.amending import Amending, AmendmentUnderWay, NotO
 from chalicelib.services.books.reading import BooksReading
 
 _AT_ITS_TURN = {
-    AmendRefusal.BOOK_INACTIVE: Fault(Error.UNSUPPORTED),
-    AmendRefusal.QUANTITY: invalid("amount", "It must be above what is executed."),
-    AmendRefusal.WOULD_CROSS: invalid("unit_price", "The order would trade at once."),
-    AmendRefusal.SLICES: invalid("amount", "It makes too many slices, or slices worth nothing."),
-    AmendRefusal.INTERNAL_ERROR: Fault(Error.INTERNAL),
+    AmendRefusal.QUANTITY: ("amount", "It must be above what is executed."),
+    AmendRefusal.WOULD_CROSS: ("unit_price", "The order would trade at once."),
+    AmendRefusal.SLICES: ("amount", "It makes too many slices, or slices worth nothing."),
 }
 
 
@@ -62,7 +60,7 @@ class AmendEndpoint:
             _refuse_closed(self.reading.order(caller.instance, caller.name, body.order_id) or row)
         if isinstance(told, Refusal):
             raise fault_of_amendment(told, market.decimals)
-        if told is not None:
+        if isinstance(told, Queued):
             self._wait(told, caller, row)
         return envelope.success(None)
 
@@ -73,8 +71,10 @@ class AmendEndpoint:
             raise Fault(Error.AMENDMENT_PENDING)
         if outcome.refusal is AmendRefusal.NOT_OPEN:
             _refuse_closed(self.reading.order(caller.instance, caller.name, row.order_id) or row)
+        if outcome.refusal in _AT_ITS_TURN:
+            raise invalid(*_AT_ITS_TURN[outcome.refusal])
         if outcome.refusal is not None:
-            raise _AT_ITS_TURN[outcome.refusal]
+            raise Fault(Error.UNSUPPORTED if outcome.refusal is AmendRefusal.BOOK_INACTIVE else Error.INTERNAL)
 
 
 def _refuse_closed(row: OrderRow) -> NoReturn:

@@ -45,7 +45,7 @@ READS = {
 WRITES = {
     "book": (
         *("registerToken", "credit", "debit", "transfer", "createOrderBook", "changeOrderBook", "resumeOrderBook"),
-        *("placeOrder", "placeOrders", "cancelOrder", "cancelOrders", "cancelAllOrders"),
+        *("placeOrder", "placeOrders", "amendOrder", "cancelOrder", "cancelOrders", "cancelAllOrders"),
     ),
     "trade": ("placeOrder", "amendOrder", "cancelOrder", "cancelOrderByExternalId", "cancelAllOrders"),
     "taker": ("lockOrder", "unlockOrder", "fillOrder", "rejectOrder", "answerCancelRequest"),

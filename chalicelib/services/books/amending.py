@@ -7,7 +7,7 @@ puts it into the inbox. It is conditional on the terms that were read: an order 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chalicelib.domain.books.admission import Refusal, RefusalCode, refusal_of_amendment
 from chalicelib.domain.books.config import BookConfig
@@ -51,10 +51,24 @@ class NewTerms:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """An amendment under way: the key of its book, and its id."""
+    """An amendment under way: the key of its book, its id, and the terms that the order is to get.
+
+    is_new: whether this request has queued it, and not joined another's.
+    """
 
     book: str
     command_id: str
+    price: int | None
+    quantity: int
+    is_new: bool = field(default=True, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The order has the terms already; nothing was changed."""
+
+    price: int | None
+    quantity: int
 
 
 class NotOpen(Exception):
@@ -91,8 +105,8 @@ class Amending:
         terms: NewTerms,
         is_frozen: Callable[[], bool] = lambda: False,
         receipt: Callable[[Queued], Write] | None = None,
-    ) -> Queued | Refusal | None:
-        """Queue the amendment of an open order, or return its refusal; None if the order has these terms.
+    ) -> Queued | Unchanged | Refusal:
+        """Queue the amendment of an open order, or return its refusal.
 
         An amendment to the same terms that is under way is joined. is_frozen: tells whether the customer is frozen, so
         that its orders may not hold or offer more (T96). receipt: one more write for the transaction; there is none
@@ -101,7 +115,7 @@ class Amending:
         """
         owner = customer_key(instance, customer)
 
-        def once() -> Queued | Refusal | None:
+        def once() -> Queued | Unchanged | Refusal:
             order = self._orders.get_open(owner, order_id)
             if order is None:
                 raise NotOpen
@@ -111,9 +125,9 @@ class Amending:
             if other is not None:
                 if _terms_of(order, other.price, other.quantity) != asked:
                     raise AmendmentUnderWay("another amendment of the order is under way")
-                return Queued(book, other.command_id)
+                return Queued(book, other.command_id, price, quantity, is_new=False)
             if asked == (order.price, order.quantity):
-                return None
+                return Unchanged(price, quantity)
             if _ends_at_its_turn(order):
                 raise AmendmentUnderWay("the order's turn has not come, and ends it")
             config = config_at(self._books, book, self._now_s())
@@ -127,11 +141,18 @@ class Amending:
                 return refusal
             name = self._new_id("amd")
             command = AmendOrder(name, order_id, customer, order.side, terms.price, terms.quantity, extra)
-            queued = Queued(book, name)
+            queued = Queued(book, name, price, quantity)
             return self._admit(config, owner, order, command, queued, None if receipt is None else receipt(queued))
 
         busy = Unavailable("the order or its account keeps changing")
         return until_written(once, ADMISSION_TRIES_MAX, at_once, busy)
+
+    def queued(self, instance: str, customer: str, order_id: str, command_id: str) -> Queued | None:
+        """Return an earlier amendment of the customer's order, open or closed; None if there is no such order."""
+        order = self._orders.get(customer_key(instance, customer), order_id)
+        if order is None:
+            return None
+        return Queued(book_key(instance, order.book_id), command_id, order.price, order.quantity, is_new=False)
 
     def outcome(self, queued: Queued, wait_s: float) -> Progress | None:
         """Return how an amendment ended; None if it has not after the wait, or cannot be looked at: it stays queued."""

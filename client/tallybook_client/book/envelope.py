@@ -54,12 +54,18 @@ class Results(Struct):
 
 
 def posted(
-    session: Session, path: str, members: Mapping[str, Any], kind: type[T], key: str | None, wait_s: int = 0
+    session: Session,
+    path: str,
+    members: Mapping[str, Any],
+    kind: type[T],
+    key: str | None,
+    wait_s: int = 0,
+    method: str = "POST",
 ) -> T:
-    """POST under an ``Idempotency-Key``, so that repeats are carried out once (T12). Return the answer's data."""
+    """Send a request under an ``Idempotency-Key``, so that repeats are carried out once (T12); return its data."""
     once = key or secrets.token_urlsafe(18)
     headers = {"Idempotency-Key": once}
-    return session.send(Request("POST", path, (), json_of(members), headers, key=once, wait_s=wait_s)).data(kind)
+    return session.send(Request(method, path, (), json_of(members), headers, key=once, wait_s=wait_s)).data(kind)
 
 
 def error_of(answer: Answer) -> BookError:

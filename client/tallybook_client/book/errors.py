@@ -145,6 +145,13 @@ class CursorGone(BookError):
     documented_status = 410
 
 
+class AmendmentPending(BookError):
+    """503 AMENDMENT_PENDING: An amendment of the order is queued and not decided yet; repeat the request (T118)."""
+
+    documented_status = 503
+    is_pending = True
+
+
 class CancelPending(BookError):
     """503 CANCEL_PENDING: The cancel is queued and not decided yet; repeat the request (T29)."""
 
@@ -273,6 +280,7 @@ BY_CODE: dict[str, type[BookError]] = {
     "TOO_MANY_WEBHOOKS": TooManyWebhooks,
     "WEBHOOK_NOT_ACTIVE": WebhookNotActive,
     "CURSOR_GONE": CursorGone,
+    "AMENDMENT_PENDING": AmendmentPending,
     "CANCEL_PENDING": CancelPending,
     "INTERNAL_ERROR": InternalError,
     "SERVICE_UNAVAILABLE": ServiceUnavailable,

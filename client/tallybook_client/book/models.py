@@ -92,6 +92,19 @@ class Cancelled(Wire, frozen=True, kw_only=True):
     cancelled_at: datetime
 
 
+class Amended(Wire, frozen=True, kw_only=True):
+    """The terms of an order that was amended: AMENDED, or QUEUED where the outcome is not known yet.
+
+    amendment_id: None: the order had these terms.
+    """
+
+    id: str
+    status: str
+    price: int | None
+    quantity: int
+    amendment_id: str | None
+
+
 class CancelledAll(Wire, frozen=True, kw_only=True):
     """How many orders were closed, and the newest 1,000 of them."""
 

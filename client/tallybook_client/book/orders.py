@@ -8,7 +8,7 @@ from typing import Literal
 
 from tallybook_client.book.envelope import Results, posted
 from tallybook_client.book.errors import BookError, OrderNotFound
-from tallybook_client.book.models import Cancelled, CancelledAll, NewOrder, Order, Trade
+from tallybook_client.book.models import Amended, Cancelled, CancelledAll, NewOrder, Order, Trade
 from tallybook_client.paging import by_offset
 from tallybook_client.transport import Repeat, Request, Session, path_of, query_of
 from tallybook_client.wire import json_of, members_of
@@ -56,6 +56,25 @@ class Orders:
             if order.cancel_reason != "USER_CANCELLED" or order.updated_at is None:
                 raise
             return Cancelled(id=order.id, status=order.status, cancelled_at=order.updated_at)
+
+    def amend(
+        self,
+        order_id: str,
+        customer_ref: str,
+        *,
+        price: int | None = None,
+        quantity: int | None = None,
+        key: str | None = None,
+    ) -> Amended:
+        """Give an open order a new price, a new total quantity, or both, and wait for it (T117), in base units.
+
+        key: the ``Idempotency-Key``, else a new one. Raises OrderNotFound if the order is closed already, InvalidPrice,
+        InvalidQuantity, InsufficientBalance; AmendmentPending: it is queued, and a repeat under the key tells.
+        """
+        terms = {"price": price, "quantity": quantity}
+        asked = {name: str(value) for name, value in terms.items() if value is not None}
+        path, members = path_of(ONE, order=order_id), {"customerRef": customer_ref} | asked
+        return posted(self._session, path, members, Amended, key, method="PATCH")
 
     def cancel_batch(self, order_ids: Sequence[str], customer_ref: str) -> list[Cancelled | BookError]:
         """Cancel 1 to 25 orders of a customer; return for each what came of it (T78)."""

@@ -126,6 +126,9 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     (routes.PLACE, "DELETE"): [Call(body=OF_CUSTOMER | {"orderIds": ["{order}"]})],
     (routes.ONE_ORDER, "GET"): [Call({"orderId": "{order}"}, OF_CUSTOMER)],
     (routes.ONE_ORDER, "DELETE"): [Call({"orderId": "{order}"}, body=OF_CUSTOMER)],
+    (routes.ONE_ORDER, "PATCH"): [
+        Call({"orderId": "{order}"}, body=OF_CUSTOMER | terms) for terms in ({"quantity": "3"}, {"price": "80"})
+    ],
     (routes.LIST, "GET"): [Call(OF_CUSTOMER, query) for query in ({}, IN_BOOK, {"status": "PARTIALLY_FILLED"})],
     (routes.LIST, "DELETE"): [Call(OF_CUSTOMER, IN_BOOK)],
     (routes.TRADES_OF_CUSTOMER, "GET"): [Call(OF_CUSTOMER)],

@@ -13,7 +13,7 @@ from chalicelib.domain.books.vocabulary import AmendRefusal, BookStatus, OrderSt
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.ops.verify.rows import UNDECIDED_MS_MAX
 from chalicelib.ops.verify.verifier import Disproved, Verifier
-from chalicelib.services.books.amending import Amending, AmendmentUnderWay, NewTerms, NotOpen, Queued
+from chalicelib.services.books.amending import Amending, AmendmentUnderWay, NewTerms, NotOpen, Queued, Unchanged
 from chalicelib.services.books.lost_commands import LOST_AFTER_MS, LostCommands
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.projection import Projector
@@ -98,7 +98,7 @@ def test_the_same_terms_join_the_amendment_under_way_and_others_wait(world: Worl
     assert world.tables() == tables
     assert decided(world, queued).refusal is None
     tables = world.tables()
-    assert world.amend("ann", order_id, 45) is world.amend("ann", order_id, 45, 10) is None, "it has these terms"
+    assert world.amend("ann", order_id, 45) == world.amend("ann", order_id, 45, 10) == Unchanged(45, 10)
     assert world.tables() == tables
 
 

@@ -25,6 +25,7 @@ SERVED = cases(
     ("place an order",              "POST",   f"{ORDERS}/offchain/orders"),
     ("list a customer's orders",    "GET",    f"{ORDERS}/offchain/customers/cust_12345/orders"),
     ("show an order",               "GET",    f"{ORDERS}/offchain/orders/ord_1"),
+    ("amend an order",              "PATCH",  f"{ORDERS}/offchain/orders/ord_1"),
     ("cancel an order",             "DELETE", f"{ORDERS}/offchain/orders/ord_1"),
     ("make a book",                 "POST",   f"{ORDERS}/offchain/order-books"),
     ("list books",                  "GET",    f"{ORDERS}/offchain/order-books"),
