@@ -64,6 +64,7 @@ ORDER_STATUSES = {
     "order.cancelled": OrderStatus.CANCELLED,
     "order.expired": OrderStatus.EXPIRED,
     "order.rejected": OrderStatus.REJECTED,
+    "order.amended": OrderStatus.OPEN,
 }
 
 
@@ -192,17 +193,21 @@ class TradeTopics:
         notional = self._notional(instance, entry, event, row)
         base, quote = market.decimals.base, market.decimals.quote
         average = notional * unit(base) // filled if filled else None
-        price = row.price if row.price is not None else average or 0
+        is_partly = event.type == "order.amended" and filled
+        status = OrderStatus.PARTIALLY_FILLED if is_partly else ORDER_STATUSES[event.type]
+        limit = _told(event, "price", row.price)
+        quantity = _told(event, "quantity", row.quantity) or 0
+        price = limit if limit is not None else average or 0
         return {
             "id": shown(order_id),
-            "status": STATUS_WORDS[ORDER_STATUSES[event.type]],
+            "status": STATUS_WORDS[status],
             "type": type_word(row.order_type),
             "side": side_word(row.side),
             "pair": market.pair,
             "price": dec(price, quote),
-            "amount": dec(row.quantity, base),
+            "amount": dec(quantity, base),
             "executed_amount": dec(filled, base),
-            "remaining_amount": dec(row.quantity - filled, base),
+            "remaining_amount": dec(quantity - filled, base),
             **({} if average is None else {"average_execution_price": dec(average, quote)}),
             **({} if row.external_id is None else {"external_id": row.external_id}),
             "user_id": row.customer,
@@ -280,6 +285,12 @@ class TradeTopics:
         if market is not None:
             self.markets.set((instance, book_id), market)
         return market
+
+
+def _told(event: FeedEvent, name: str, of_row: int | None) -> int | None:
+    """Return an amount of an order as an event tells it, else that of its row, which may be of a later amendment."""
+    told = event.body.get(name)
+    return of_row if told is None else int(str(told))
 
 
 def _own_book(subscription: Subscription) -> str:

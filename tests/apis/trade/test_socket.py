@@ -12,6 +12,7 @@ import pytest
 from chalicelib.apis.kit.sockets import MESSAGE_BYTES_MAX
 from chalicelib.apis.trade.figures import Decimals
 from chalicelib.apis.trade.market import level_view
+from chalicelib.apis.trade.query import order_id_of
 from chalicelib.apis.trade.socket_depth import LEVELS_A_MESSAGE
 from chalicelib.apis.trade.socket_topics import Topic
 from chalicelib.domain.books.fills import Fill
@@ -27,6 +28,7 @@ from chalicelib.domain.ledger.feed import balances_changed
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.domain.tenancy.keys import API_TOKENS, TokenStatus
+from chalicelib.services.books.amending import Amending, NewTerms, Queued
 from chalicelib.services.books.depth import DepthReader
 from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.push.broadcasting import BEAT_S
@@ -205,6 +207,26 @@ def test_o13_a_book_that_pauses_or_halts_is_frozen_in_its_ticker_at_once(sockets
     seen = sockets.messages()
     world.configuring.resume(INSTANCE, world.config.book_id, None)
     assert told() == [False]
+
+
+def test_an_amended_order_is_told_with_its_terms_of_each_moment(sockets: Sockets) -> None:
+    """O8: also where several amendments are told together, so that the order's row has the last terms."""
+    sockets.subscribe("order_status", ticket=sockets.ticket())
+    sockets.ben.place(side="sell", amount="2", price="5")
+    sockets.desk.match()
+    placed = data_of(sockets.desk.place(side="buy", amount="10", price="5"))
+    sockets.desk.match()
+    order_id = order_id_of(placed["id"], "id")
+    amending = Amending(sockets.desk.world.database)
+    for terms in (NewTerms(4 * 10**18, None), NewTerms(None, 8)):
+        assert isinstance(amending.amend(INSTANCE, "ann", order_id, terms), Queued)
+        sockets.desk.match()
+    sockets.follow()
+    told = [one["body"] for one in sockets.messages()[1:]]
+    assert [(one["status"], one["price"], one["amount"], one["remaining_amount"]) for one in told][-2:] == [
+        ("executed_partially", 4, 10, 8), ("executed_partially", 4, 8, 6),
+    ]  # fmt: skip
+    assert told[0]["price"] == 5
 
 
 def test_a_customer_gets_its_trades_balances_and_orders(sockets: Sockets) -> None:

@@ -36,6 +36,7 @@ from tests.apis.trade.desk import MASTER_KEY, UNLIMITED, SignedDesk, data_of, ma
 from tests.recording import nobody
 from tests.world import INSTANCE
 
+AMENDMENT_PENDING: Outcome = (500, 50003, "Amendment is pending, repeat the request.")
 CANCEL_PENDING: Outcome = (500, 50003, "Cancel is pending, repeat the request.")
 INVALID_TOKEN, BLOCKED = (
     unauthorized("API token is invalid."),
@@ -271,6 +272,18 @@ def test_a_cancel_is_one_read_and_its_write_and_then_it_looks_for_its_result(kno
     assert knowing.trips(cancel(order_id), CANCEL_PENDING) == 1 + 1 + 1
     knowing.beside.match()
     assert knowing.trips(cancel(order_id), CANCELED) == 1 + 1, "the closed order"
+
+
+def test_an_amendment_is_one_read_and_its_transaction_and_then_it_looks_for_its_outcome(knowing: MeteredDesk) -> None:
+    order_id = placed(knowing.desk)
+    knowing.beside.match()
+
+    def amend(desk: SignedDesk) -> HttpResponse:
+        return desk.send("PUT", "/trade/orders", body={"order_id": order_id, "amount": "0.02"})
+
+    assert knowing.trips(amend, AMENDMENT_PENDING) == 1 + 1 + 1
+    knowing.beside.match()
+    assert knowing.trips(amend, 200) == 1, "it has these terms"
 
 
 def test_a_cancel_by_external_id_reads_the_name_first(knowing: MeteredDesk) -> None:

@@ -123,6 +123,11 @@ def with_a_fault(fault: Any, at: int) -> Send:
     return send
 
 
+def amended_without_an_outcome(desk: Desk) -> HttpResponse:
+    body = b'{"customerRef": "ann", "quantity": "11"}'
+    return desk.send("PATCH", ONE_ORDER, body=body, orderId=desk.placed())
+
+
 A_CEILING = {"type": "CEILING", "value": "0"}
 BEYOND = Cursor().moved(INSTANCE, "ledger/0", Place(10**6, "5a5a5a5a")).to_text()
 """A cursor of a log's entry that is not there."""
@@ -153,6 +158,7 @@ ERRORS: list[Any] = cases(
     ("ORDER_NOT_FOUND",          404, lambda desk: desk.cancel("ord_none")),
     ("CURSOR_GONE",              410, lambda desk: desk.get(EVENTS, {"after": BEYOND})),
     ("CANCEL_PENDING",           503, lambda desk: desk.cancel(desk.placed())),
+    ("AMENDMENT_PENDING",        503, amended_without_an_outcome),
     ("WEBHOOK_NOT_FOUND",        404, lambda desk: desk.send("GET", ONE_WEBHOOK, webhookId="we_none")),
     ("DELIVERY_NOT_FOUND",       404, lambda desk: of_webhook(desk, "GET", ONE_DELIVERY, deliveryId="evt_none")),
     ("TOO_MANY_WEBHOOKS",        409, with_too_many_webhooks),
@@ -186,7 +192,7 @@ ALLOWED = cases(
     ("a list",          "POST",   LIST,      "GET, DELETE"),
     ("HEAD is no GET",  "HEAD",   LIST,      "GET, DELETE"),
     ("OPTIONS",         "OPTIONS", LIST,     "GET, DELETE"),
-    ("GET and DELETE",  "PUT",    ONE_ORDER, "GET, DELETE"),
+    ("of one order",    "PUT",    ONE_ORDER, "GET, PATCH, DELETE"),
     ("GET and POST",    "DELETE", BOOKS,     "GET, POST"),
     ("PATCH alone",     "GET",    SETTINGS,  "PATCH"),
     ("tokens",          "PUT",    TOKENS,    "GET, POST"),
@@ -217,7 +223,7 @@ def test_a_method_that_is_not_allowed_names_those_that_are(desk: Desk, method: s
 
 
 @pytest.mark.parametrize(
-    "code", cases(("CANCEL_PENDING", "CANCEL_PENDING"), ("SERVICE_UNAVAILABLE", "SERVICE_UNAVAILABLE"))
+    "code", cases(*((code, code) for code in ("CANCEL_PENDING", "AMENDMENT_PENDING", "SERVICE_UNAVAILABLE")))
 )
 def test_an_answer_503_says_when_to_come_again(desk: Desk, code: str) -> None:
     (send,) = (error.values[1] for error in ERRORS if error.id == code)
