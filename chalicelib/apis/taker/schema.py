@@ -85,7 +85,10 @@ class Body(forms.Form):
 def _as_clients_may_send_it(described: dict[str, Any]) -> None:
     """Describe the other name of is_buy, and that a session stands for the maker (K50)."""
     described["required"] = [name for name in described["required"] if name not in ("maker", "is_buy")]
-    described["properties"]["isBuy"] = {"type": "boolean", "description": "another name of is_buy (K50)"}
+    members = described["properties"]
+    members["isBuy"] = {"type": "boolean", "description": "another name of is_buy (K50)"}
+    for name in ("maker", "is_buy", "isBuy"):
+        members[name] = members[name] | {"type": [members[name]["type"], "null"]}
 
 
 class OrderBody(Body):
