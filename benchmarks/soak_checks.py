@@ -11,7 +11,7 @@ from chalicelib.tables import inbox
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import Journal
-from chalicelib.tables.orders import OPEN_TABLE, TABLE
+from chalicelib.tables.orders import TABLE, Orders
 from chalicelib.tables.rows import Row
 
 
@@ -47,7 +47,7 @@ def problems_of(
 
     credited: credits by asset. placed, cancelled: ids of orders answered with 201, and of cancels answered with 200.
     """
-    open_rows = {row["order_id"]: row for row in database.scan(OPEN_TABLE)}
+    open_rows = {row["order_id"]: row for row in Orders(database).open_rows()}
     closed_rows = {row["order_id"]: row for row in database.scan(TABLE)}
     rows: dict[str, Row] = closed_rows | open_rows
     return [

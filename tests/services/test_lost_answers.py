@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.apis.book.routes import BOOKS, CREDIT, SETTINGS, TOKENS, TRANSFER
+from chalicelib.apis.book.routes import BOOKS, CREDIT, ONE_ORDER, SETTINGS, TOKENS, TRANSFER
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.admission import Refusal
 from chalicelib.domain.books.config import BookConfig
@@ -27,6 +27,7 @@ from chalicelib.ops.cli import books as books_commands
 from chalicelib.ops.cli.failures import CommandFailed
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.admission import Admitted
+from chalicelib.services.books.amending import Queued
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.ledger.movements import Movements, Recorded
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
@@ -323,6 +324,7 @@ ASKED = [
     admission.expiring,
     admission.too_much,
     admission.cancel,
+    admission.amend,
     admission.pause,
 ]
 
@@ -345,11 +347,13 @@ def test_what_is_asked_of_a_book_is_asked_once(
     elif loss == NEVER_APPLIED:
         assert type(told) is Unavailable
     elif request_of is not admission.too_much:
-        assert told is True or isinstance(told, Admitted | BookConfig)
+        assert told is True or isinstance(told, Admitted | BookConfig | Queued)
     if isinstance(told, Unavailable | Refusal):
         assert world.tables() == before
     world.stream_new_commands()
-    assert len(world.records) == len(market[1].records) + (told is True or isinstance(told, Admitted | BookConfig))
+    assert len(world.records) == len(market[1].records) + (
+        told is True or isinstance(told, Admitted | BookConfig | Queued)
+    )
     assert world.deliver() == []
     check_invariants(world, CREDITED)
 
@@ -461,6 +465,9 @@ def over_http(
             assert facts(database_of(tables)) == after
 
 
+AMENDED = json.dumps({"customerRef": "ann", "quantity": "12"}).encode()
+
+
 def book_requests(world: World) -> dict[str, Callable[[Desk], HttpResponse]]:
     order_id = next(row["order_id"] for row in world.database.scan("open-orders"))
     keyed = {"idempotency-key": "key-0001"}
@@ -472,6 +479,10 @@ def book_requests(world: World) -> dict[str, Callable[[Desk], HttpResponse]]:
         "place": lambda desk: desk.place(customerRef="ben", side="BUY"),
         "place under a key": lambda desk: desk.place(keyed, customerRef="ben", side="BUY"),
         "cancel": lambda desk: _accepted(desk.cancel(order_id)),
+        "amend": lambda desk: _accepted(desk.send("PATCH", ONE_ORDER, body=AMENDED, orderId=order_id)),
+        "amend under a key": lambda desk: _accepted(
+            desk.send("PATCH", ONE_ORDER, body=AMENDED, headers=keyed, orderId=order_id)
+        ),
         "settings": lambda desk: desk.send(
             "PATCH", SETTINGS, body=json.dumps({"makerFeeBps": 7}).encode(), orderBookId=world.config.book_id
         ),
@@ -480,8 +491,9 @@ def book_requests(world: World) -> dict[str, Callable[[Desk], HttpResponse]]:
 
 
 def _accepted(response: HttpResponse) -> HttpResponse:
-    """A cancel that is queued is done, though nobody decides it here."""
-    is_queued = json.loads(response.body).get("error", {}).get("code") == "CANCEL_PENDING"
+    """A cancel or an amendment that is queued is done, though nobody decides it here."""
+    code = json.loads(response.body).get("error", {}).get("code")
+    is_queued = code in ("CANCEL_PENDING", "AMENDMENT_PENDING")
     return replace(response, status=200) if is_queued else response
 
 
@@ -498,7 +510,7 @@ def book_desk() -> tuple[MemoryDynamoDB, World]:
     "name",
     [
         "credit", "credit under a key", "transfer under a key", "token under a key", "place", "place under a key",
-        "cancel", "settings", "book under a key",
+        "cancel", "amend", "amend under a key", "settings", "book under a key",
     ],
 )  # fmt: skip
 def test_a_request_to_the_book_desk(
@@ -560,7 +572,7 @@ def trade_desk() -> tuple[MemoryDynamoDB, trade.SignedDesk, str]:
 
 
 @swept
-@pytest.mark.parametrize("name", ["place", "cancel", "cancel by name"])
+@pytest.mark.parametrize("name", ["place", "amend", "cancel", "cancel by name"])
 def test_a_request_to_the_trade_desk(
     lossy: Lossy, trade_desk: tuple[MemoryDynamoDB, trade.SignedDesk, str], name: str, loss: str, knows_tokens: bool
 ) -> None:
@@ -571,7 +583,9 @@ def test_a_request_to_the_trade_desk(
         client = replace(desk, desk=served)
         if name == "place":
             return client.place(external_id="mine")
-        if name == "cancel":
+        if name == "amend":
+            response = client.send("PUT", "/trade/orders", body={"order_id": order_id, "amount": "11"})
+        elif name == "cancel":
             response = client.delete("/trade/orders", {"id": order_id})
         else:
             response = client.delete("/trade/orders/by-external-id", {"external_id": "first"})

@@ -183,7 +183,7 @@ class Amending:
         changes = {account: Change(-command.extra, command.extra)} if command.extra else {}
         posting = Posting(config.instance, rows, changes, time_of(queued.command_id), receipt=receipt)
         try:
-            self._postings.post(posting, lambda: self._inbox.amendment(queued.book, queued.command_id) is not None)
+            self._postings.post(posting, lambda: bool(self._inbox.progress([(queued.book, queued.command_id)])))
         except Refused as refused:
             if refused.is_receipt:
                 raise ReceiptExists(order.order_id) from refused
