@@ -48,7 +48,7 @@ COMMANDS = {
     "signed-order": "taker_desk:order",
     "escrow-desk": "escrow:desk",
     "merchant": "escrow:merchant",
-    "escrow-key": "escrow:key",
+    "escrow-key": "escrow_keys:app",
     "webhook": "webhook:app",
     "events": "events:app",
     "redrive": "repair:redrive",

@@ -1,4 +1,4 @@
-"""Commands for books: create, pause, resume, close, show and release (T1, T32, T53)."""
+"""Commands for books: pause, resume, close, show and release (T1, T32, T53)."""
 
 from __future__ import annotations
 
@@ -6,24 +6,19 @@ import time
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from chalicelib import wiring
 from chalicelib.domain.books.admission import Refusal, RefusalCode
-from chalicelib.domain.books.config import BookConfig, SettlementMode, TokenType
-from chalicelib.domain.books.vocabulary import BookStatus, SelfTradePrevention
+from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.ledger.owners import book_key, split_book_key
 from chalicelib.ops.cli import tenants
 from chalicelib.ops.cli.arguments import (
-    Amount,
-    AmountOrZero,
-    Asset,
     Book,
-    Count,
     Instance,
     Printed,
     amount,
-    name,
     read_by,
 )
 from chalicelib.ops.cli.explaining import unknown_book
@@ -31,7 +26,7 @@ from chalicelib.ops.cli.failures import Code, CommandFailed
 from chalicelib.services.books import redrive
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.halts import with_halts
-from chalicelib.support.clock import iso, new_id, now_ms
+from chalicelib.support.clock import iso, now_ms
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.books import BatchFailures, Books, MalformedConfig, MalformedView
@@ -39,90 +34,11 @@ from chalicelib.tables.journal import Journal
 
 Outcome = TypeVar("Outcome", BookConfig, str)
 CHANGE_WAIT_S, CHANGE_POLL_S = 5.0, 0.1
-_AS_IN_THE_API = Parameter(name_transform=str)
 _CODES = {RefusalCode.ORDER_BOOK_EXISTS: Code.EXISTS, RefusalCode.ORDER_BOOK_NOT_FOUND: Code.NOT_FOUND}
 
 app = App(name="book", help="Order books.")
+app.command("chalicelib.ops.cli.book_creation:create", name="create")
 app.command("chalicelib.ops.cli.watching:watch", name="watch")
-
-
-@app.command
-def create(
-    *,
-    instance: Instance,
-    id: Annotated[str | None, read_by(name, "default: a new one")] = None,
-    name: str,
-    symbol: str,
-    token_address: Annotated[Asset, Parameter(help="base asset")],
-    quote_token_address: Annotated[Asset, Parameter(help="quote asset")],
-    min_order_size: Annotated[Amount | None, Parameter(help="base units of the base asset")] = None,
-    max_order_size: Annotated[Amount | None, Parameter(help="base units of the base asset")] = None,
-    tick_size: Annotated[Amount | None, Parameter(help="base units of the quote asset")] = None,
-    lot_size: Annotated[
-        Amount | None,
-        Parameter(
-            help="base units of the base asset; 1: none; default: a whole one where the quote has fewer than 4 decimals"
-        ),
-    ] = None,
-    min_order_value: Annotated[
-        AmountOrZero | None,
-        Parameter(help="base units of the quote asset; 0: none; default: 100 where the quote has 4 decimals or more"),
-    ] = None,
-    maker_fee_bps: Count = 0,
-    taker_fee_bps: Count = 0,
-    market_collar_bps: Count = 500,
-    price_band_bps: Annotated[Count, Parameter(help="0: no price band")] = 0,
-    halt_bps: Annotated[Count, Parameter(help="0: no circuit breaker; set with the next two")] = 0,
-    halt_window_seconds: Annotated[Count, Parameter(help="1 to 3600")] = 0,
-    halt_seconds: Annotated[Count, Parameter(help="1 to 86400")] = 0,
-    self_trade_prevention: Annotated[SelfTradePrevention, _AS_IN_THE_API] = SelfTradePrevention.NONE,
-    status: Annotated[BookStatus, _AS_IN_THE_API] = BookStatus.ACTIVE,
-    token_type: Annotated[TokenType, _AS_IN_THE_API] = TokenType.LIGHT_TOKEN,
-    stock_token_id: Annotated[
-        str | None, Parameter(help="what the base asset stands for, in the venue's own books")
-    ] = None,
-    settlement_mode: Annotated[SettlementMode, _AS_IN_THE_API] = SettlementMode.OFF_CHAIN,
-) -> Printed:
-    """Make an order book of two registered tokens.
-
-    $ tallybook book create --instance inst_demo0001 --id ob_coin --name Coin \\
-        --symbol COIN/EUR \\
-        --token-address 0x00000000000000000000000000000000000000c1 \\
-        --quote-token-address 0xabcdefabcdefabcdefabcdefabcdefabcdefabcd
-    """
-    config = BookConfig(
-        instance=instance,
-        book_id=id or new_id("ob"),
-        name=name,
-        symbol=symbol,
-        base_asset=token_address,
-        quote_asset=quote_token_address,
-        status=status,
-        settlement_mode=settlement_mode,
-        order_size_min=min_order_size,
-        order_size_max=max_order_size,
-        tick_size=tick_size,
-        maker_fee_bps=maker_fee_bps,
-        taker_fee_bps=taker_fee_bps,
-        self_trade_prevention=self_trade_prevention,
-        market_collar_bps=market_collar_bps,
-        token_type=token_type,
-        stock_token_id=stock_token_id,
-        created_at_ms=now_ms(),
-        price_band_bps=price_band_bps,
-        halt_bps=halt_bps,
-        halt_window_s=halt_window_seconds,
-        halt_s=halt_seconds,
-    )
-    configuring = Configuring(wiring.database())
-    made = _done(configuring.create(config, lot_size=lot_size, min_order_value=min_order_value))
-    return {
-        "instance": made.instance,
-        "order_book_id": made.book_id,
-        "symbol": made.symbol,
-        "lot_size": str(made.lot_size),
-        "min_order_value": str(made.min_order_value),
-    }
 
 
 @app.command
@@ -145,7 +61,7 @@ def close(book: Book, /) -> Printed:
 
 def _with_status(book: str, status: BookStatus) -> Printed:
     instance, book_id = split_book_key(book)
-    config = _done(Configuring(wiring.database()).change(instance, book_id, {"status": status}))
+    config = done(Configuring(wiring.database()).change(instance, book_id, {"status": status}))
     return {"order_book_id": book_id, "status": status.value, "took_effect": _took_effect(book, config)}
 
 
@@ -173,9 +89,9 @@ def resume(
     was_halted, has_resumed = bool(books.halts([book])), True
     if was_halted or reference is not None:
         shown = books.depth(book).sequence
-        command_id = _done(configuring.resume(instance, book_id, reference))
+        command_id = done(configuring.resume(instance, book_id, reference))
         has_resumed = _in_time(lambda: _is_resumed(Journal(database), book, shown, command_id))
-    config = _done(configuring.change(instance, book_id, {"status": BookStatus.ACTIVE}))
+    config = done(configuring.change(instance, book_id, {"status": BookStatus.ACTIVE}))
     return {
         "order_book_id": book_id,
         "status": config.status.value,
@@ -309,7 +225,7 @@ def _in_time(is_done: Callable[[], bool]) -> bool:
     return True
 
 
-def _done(outcome: Outcome | Refusal) -> Outcome:
+def done(outcome: Outcome | Refusal) -> Outcome:
     """Return the outcome. Raises CommandFailed if it was refused."""
     if isinstance(outcome, Refusal):
         code = _CODES.get(outcome.code, Code.REFUSED)

@@ -1,8 +1,7 @@
-"""Commands for the escrow desk: settings, currencies, merchants and keys."""
+"""Commands for the escrow desk: settings, currencies and merchants."""
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -14,7 +13,6 @@ from chalicelib.domain.escrow.order import Merchant
 from chalicelib.domain.escrow.payments import callback_sender
 from chalicelib.domain.escrow.settings import PAYIN_TYPE_PATTERN, RELEASE_DELAY_SECONDS_MAX, DeskSettings
 from chalicelib.domain.tenancy.instances import World
-from chalicelib.domain.tenancy.keys import ESCROW_KEYS, ESCROW_RATE_LIMIT, EscrowKey, escrow_prefix_of
 from chalicelib.domain.webhooks.signing import callback_secret_of
 from chalicelib.ops.cli import arguments
 from chalicelib.ops.cli.arguments import (
@@ -25,11 +23,9 @@ from chalicelib.ops.cli.arguments import (
     each_read_by,
     exclusive,
     pattern,
-    rate_limit,
     read_by,
     whole,
 )
-from chalicelib.ops.cli.credentials import Credentialing, Digest
 from chalicelib.ops.cli.failures import Code, CommandFailed
 from chalicelib.ops.cli.tenants import tenants
 from chalicelib.services.escrow.desk import EscrowDesk
@@ -39,19 +35,17 @@ from chalicelib.tables.tokens import Tokens
 
 CURRENCY_DECIMALS_MAX = 4
 FRAMES_MAX = 10
-KEY_BYTES = 20
 _CURRENCY = pattern(r"[A-Z]{3}", "must be three capital letters, as in EUR (ISO 4217)")
 _URL = pattern(r"https?://[^\s/]+(/[^\s]*[^\s/])?", "must be an http or https URL without a slash at its end")
 _ORIGIN = pattern(r"https?://[a-z0-9.-]{1,200}(:[0-9]{1,5})?", "must be an origin, as in https://shop.example")
 _EMAIL = pattern(r"[!-?A-~]{1,200}@[!-?A-~]{1,54}", "must be an e-mail address")
 _PAYIN_TYPE = pattern(PAYIN_TYPE_PATTERN, "must be capitals, digits and _, as in REDSYS_V2, not WALLET or BANKWIRE")
 _LINE = pattern(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,140}", "must be 1 to 140 characters without control characters")
-_HOW, _CHANGE, _WHOSE = exclusive(0), exclusive(0), exclusive(1)
+_HOW, _CHANGE = exclusive(0), exclusive(0)
 MerchantName = Annotated[arguments.Merchant, Parameter(help="its reference in the instance")]
 
 desk = App(name="escrow-desk", help="An instance's escrow desk.")
 merchant = App(name="merchant", help="Merchants of the escrow desk.")
-key = App(name="escrow-key", help="Keys of the escrow desk.")
 
 
 @desk.command(name="settings")
@@ -231,74 +225,6 @@ def list_merchants(instance: Instance, /) -> Printed:
     return {"merchants": list(map(_shown_merchant, EscrowDesks(wiring.database()).merchants(found)))}
 
 
-@key.command(name="create")
-def create_key(
-    *,
-    instance: Instance,
-    merchant: Annotated[
-        arguments.Merchant | None, Parameter(group=_WHOSE, help="whose orders, customers and wallets it is for")
-    ] = None,
-    operator: Annotated[
-        bool, Parameter(group=_WHOSE, help="for the operator's routes, on all merchants' things")
-    ] = False,
-    world: World,
-    read_only: Annotated[bool, Parameter(help="for GET alone")] = False,
-    bare: Annotated[bool, Parameter(help="for generated clients: answers as the vendor publishes them")] = False,
-    burst: Annotated[
-        Count, Parameter(help="requests that may come at once, 0 for no limit")
-    ] = ESCROW_RATE_LIMIT.bucket,
-    per_minute: Annotated[int, read_by(whole(0, 999_999), "how fast they are granted again, 0 for no limit")] = 300,
-) -> Printed:
-    """Make a key; it is printed this once.
-
-    $ tallybook escrow-key create --instance inst_demo0001 --merchant demo-shop \\
-        --world sandbox
-    """
-    found = tenants().get(instance).instance
-    if merchant is not None:
-        EscrowDesks(wiring.database()).merchant(found, merchant)
-    made = escrow_prefix_of(world, is_operators=operator) + secrets.token_hex(KEY_BYTES)
-    limit = rate_limit(ESCROW_RATE_LIMIT, burst, per_minute * 1000 // 60)
-    own = {"world": world, "merchant": merchant, "is_read_only": read_only, "is_bare": bare}
-    return KEYS.create(found, made, limit, **own) | {"key": made}
-
-
-@key.command(name="list")
-def list_keys(instance: Instance, /) -> Printed:
-    """List an instance's keys by their digests.
-
-    $ tallybook escrow-key list inst_demo0001
-    """
-    return {"keys": list(map(KEYS.printed, KEYS.of_instance(instance)))}
-
-
-@key.command(name="enable")
-def enable_key(key_id: Digest, /) -> Printed:
-    """Let a key in again.
-
-    $ tallybook escrow-key enable KEY_ID
-    """
-    return KEYS.change(key_id, is_enabled=True)
-
-
-@key.command(name="disable")
-def disable_key(key_id: Digest, /) -> Printed:
-    """Let a key in no more, until it is enabled.
-
-    $ tallybook escrow-key disable KEY_ID
-    """
-    return KEYS.change(key_id, is_enabled=False)
-
-
-@key.command(name="delete")
-def delete_key(key_id: Digest, /) -> Printed:
-    """Forget a key for good.
-
-    $ tallybook escrow-key delete KEY_ID
-    """
-    return KEYS.delete(key_id)
-
-
 def _shown_settings(instance: str, settings: DeskSettings) -> Printed:
     return {
         "instance": instance,
@@ -323,21 +249,3 @@ def _shown_merchant(merchant: Merchant) -> Printed:
         "frames": list(merchant.frames),
         "made_at": iso(merchant.created_at_s * 1000),
     }
-
-
-def _shown_key(key: EscrowKey) -> Printed:
-    return {
-        "key_id": key.key_id,
-        "merchant": key.merchant,
-        "world": key.world.value,
-        "is_operators": key.is_operators,
-        "is_enabled": key.is_enabled,
-        "is_read_only": key.is_read_only,
-        "is_bare": key.is_bare,
-        "burst": key.rate_limit.bucket,
-        "per_minute": key.rate_limit.refill_per_1000_s * 60 // 1000,
-        "made_at": iso(key.made_s * 1000),
-    }
-
-
-KEYS = Credentialing(ESCROW_KEYS, _shown_key)

@@ -17,6 +17,7 @@ from chalicelib.services.books.loading import UnknownBook
 from chalicelib.support.clock import now_s
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.books import Books
+from chalicelib.tables.rows import UnreadableRow
 from chalicelib.tables.tenants import Tenants, UnknownInstance
 
 _CODES: dict[type[Exception], tuple[str, Code]] = {
@@ -28,6 +29,7 @@ _CODES: dict[type[Exception], tuple[str, Code]] = {
         "moves while it is read, so nothing is proven; pause it (tallybook book pause): ",
         Code.BUSY,
     ),
+    UnreadableRow: ("", Code.DISPROVED),
     wiring.NoMasterKey: ("", Code.SETUP),
 }
 """Words before an exception's own, and its code; the first that matches."""

@@ -98,8 +98,9 @@ def _is_table(value: Any) -> bool:
 
 
 def _table(rows: list[Printed]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    """Return rows as a table, without columns in which no row has anything."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    names = list(dict.fromkeys(name for row in rows for name in row if row[name] is not None))
     for name in names:
         values = [row.get(name) for row in rows]
         is_number = all(isinstance(value, int) or str(value).isdigit() for value in values)

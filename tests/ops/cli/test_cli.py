@@ -14,7 +14,7 @@ from chalicelib.domain.books.config import SettlementMode
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.ops import cli
 from chalicelib.ops.cli import books as books_commands
-from chalicelib.ops.cli.failures import ASK_AGAIN
+from chalicelib.ops.cli.failures import ASK_AGAIN, Code
 from chalicelib.ops.verify.verifier import BookMoves, Verifier
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.parking import FAILED_BATCHES_MAX
@@ -368,7 +368,7 @@ def test_a_parked_book_is_named_shown_and_released(
     shown = run(f"book show {world.book}")
     assert (shown["status"], shown["shown_status"], shown["sequence"]) == ("ACTIVE", "PAUSED", 0)
     assert (shown["parked_at"], shown["failed_batches"]) == (iso(world.now_ms), FAILED_BATCHES_MAX)
-    assert shown["failure"].startswith("KeyError")
+    assert shown["failure"].startswith("UnreadableRow")
     with pytest.raises(cli.CommandFailed, match=r"still fails.*KeyError"):
         run(f"book release {world.book}")
     with pytest.raises(cli.CommandFailed, match=r"parked.*book release"):
@@ -383,6 +383,14 @@ def test_a_parked_book_is_named_shown_and_released(
     assert run("book parked") == {"books": []}
     assert run(f"book release {world.book}") == released | {"was_parked": False, "commands": 0}
     assert run(f"book show {world.book}")["failure"] is None
+
+
+def test_a_damaged_row_is_named_and_its_command_fails(run: Run, instance: str, memory_database: Database) -> None:
+    (row, *_) = memory_database.scan("tokens")
+    memory_database.put_many("tokens", [row | {"decimals": "many"}])
+    with pytest.raises(cli.CommandFailed, match="The row is damaged") as failed:
+        run(f"token list --instance {instance}")
+    assert failed.value.code is Code.DISPROVED
 
 
 @pytest.mark.parametrize("command", ["show", "release"])

@@ -29,7 +29,7 @@ def test_members_are_named_and_lists_of_objects_are_tables() -> None:
     instance, head, rule, first, second = shown({"instance": "inst_demo0001", "keys": keys})
     assert instance == "instance: inst_demo0001"
     assert head.split() == ["key_id", "limit", "ends_at"]
-    assert set(rule) == {"─", " "}
+    assert set(rule) == {"─"}
     assert (first.split(), second.split()) == (["key_1", "0", "-"], ["key_2", "200", "2027"])
     assert first.index("0") > second.index("2"), "numbers stand to the right"
 
