@@ -1,10 +1,11 @@
-"""Commands that place and cancel orders at the book desk, for a customer of the venue."""
+"""Commands that place, amend and cancel orders at the book desk, for a customer of the venue."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App, Group, Parameter
+from cyclopts.validators import LimitedChoice
 
 from chalicelib.ops.cli.api_access import Access, BookId, iso
 from chalicelib.ops.cli.arguments import Amount, Customer, Printed, read_by, whole
@@ -13,6 +14,8 @@ from tallybook_client.book.models import Order
 
 WAIT_S_MAX, LIMIT_MAX = 10, 100_000
 _LOCAL = Access()
+_TERMS = ("Parameters", Group("", validator=LimitedChoice(1, 2), show=False))
+IdempotencyKey = Annotated[str | None, Parameter(help="Idempotency-Key: done once under it, however often asked")]
 OrderId = Annotated[str, Parameter(help="as in ord_...", metavar="ORDER")]
 
 app = App(name="orders", help="Orders of a venue's customers, over HTTP.")
@@ -30,7 +33,7 @@ def place(
     time_in_force: Literal["GTC", "IOC", "FOK"] | None = None,
     post_only: Annotated[bool, Parameter(help="refuse it rather than let it take")] = False,
     wait: Annotated[int, read_by(whole(0, WAIT_S_MAX), "seconds to wait for its first matching, 0 to 10")] = 2,
-    key: Annotated[str | None, Parameter(help="Idempotency-Key: done once under it, however often asked")] = None,
+    key: IdempotencyKey = None,
     access: Access = _LOCAL,
 ) -> Printed:
     """Place an order, and wait a moment for what came of it.
@@ -78,6 +81,35 @@ def show(order: OrderId, /, *, customer: Customer, access: Access = _LOCAL) -> P
     """
     with access.desk() as desk:
         return _shown(desk.orders.one(order, customer))
+
+
+@app.command
+def amend(
+    order: OrderId,
+    /,
+    *,
+    customer: Customer,
+    price: Annotated[Amount | None, Parameter(group=_TERMS, help="new price, base units of the quote asset")] = None,
+    quantity: Annotated[
+        Amount | None, Parameter(group=_TERMS, help="new total with what is filled, base units of the base asset")
+    ] = None,
+    key: IdempotencyKey = None,
+    access: Access = _LOCAL,
+) -> Printed:
+    """Give an open order a new price, a new quantity, or both, and wait for it.
+
+    $ tallybook orders amend ORDER --customer cust_12345 \\
+        --quantity 4000000000000000000
+    """
+    with access.desk() as desk:
+        done = desk.orders.amend(order, customer, price=price, quantity=quantity, key=key)
+        return {
+            "order_id": done.id,
+            "status": done.status,
+            "price": None if done.price is None else str(done.price),
+            "quantity": str(done.quantity),
+            "amendment_id": done.amendment_id,
+        }
 
 
 @app.command
