@@ -29,7 +29,7 @@ from chalicelib.tables.rows import Row
 from chalicelib.tables.writes import Put
 from tests.faults import WatchedClient
 from tests.invariants import check_invariants
-from tests.scenarios import CREDITED, FUNDS, Scenario, stop
+from tests.scenarios import BREAKER, CREDITED, FUNDS, Scenario, stop
 from tests.world import BASE, INSTANCE, QUOTE, World
 
 OWNER = customer_key(INSTANCE, "ann")
@@ -138,6 +138,30 @@ def test_a_paused_book_refuses_and_so_does_one_that_pauses_before_the_turn(world
     assert isinstance(told, Refusal)
     assert told.code is RefusalCode.ORDER_BOOK_INACTIVE
     assert world.tables() == tables
+
+
+def test_a_halted_book_refuses_until_its_halt_is_over(memory_database: Database) -> None:
+    """O12: at admission as far as the depth view shows, and at its turn exactly."""
+    world = Scenario(lambda _: None, BREAKER).world(memory_database)
+    early, late = bid(world), bid(world)
+    for price in (50, 70):
+        world.placed("ben", "SELL", 10, price)
+    assert world.deliver() == []
+    world.placed("cat", "BUY", 20, 70)
+    queued = world.amended("ann", early, 45)
+    assert world.deliver() == []
+    assert world.outcome(queued).refusal is AmendRefusal.BOOK_INACTIVE
+    amending = Amending(world.database, lambda: world.now_ms // 1000)
+    told = amending.amend(INSTANCE, "ann", late, NewTerms(45, None))
+    assert isinstance(told, Refusal)
+    assert told.code is RefusalCode.ORDER_BOOK_INACTIVE
+    world.now_ms += 2_000
+    amending = Amending(world.database, lambda: world.now_ms // 1000)
+    assert isinstance(amending.amend(INSTANCE, "ann", late, NewTerms(45, None)), Queued)
+    world.stream_new_commands()
+    assert world.deliver() == []
+    assert world.order("ann", late).price == 45
+    check_invariants(world, CREDITED)
 
 
 CONFIG = {"tick_size": 5, "order_size_min": 3, "order_size_max": 50, "lot_size": 2, "min_order_value": 100}
