@@ -17,6 +17,7 @@ from chalicelib.apis.taker.socket_messages import MAKER_DESK, TAKER_DESK, Signed
 from chalicelib.apis.trade.gate import may_read
 from chalicelib.apis.trade.pairs import Pairs
 from chalicelib.apis.trade.socket import TradeSocket
+from chalicelib.apis.trade.socket_balances import BalanceMessages
 from chalicelib.apis.trade.socket_topics import MARKETS_MAX, NOTIONALS_MAX, TradeTopics
 from chalicelib.domain.tenancy.keys import API_TOKENS, TAKER_KEYS
 from chalicelib.domain.tenancy.master_keys import in_turn
@@ -85,17 +86,17 @@ def new_pushing(
     reading, ledger = BooksReading(database), LedgerReading(database)
     pairs, recent = Pairs(reading, ledger), RecentEntries(between)
     tokens, tenants = Credentials(database, API_TOKENS), Tenants(database, now_s)
+    projected = Projected(database, pause)
     topics = TradeTopics(
         pairs=pairs,
         reading=reading,
-        ledger=ledger,
+        balances=BalanceMessages(ledger, projected, BoundedCache(MARKETS_MAX)),
         market_data=MarketData(database),
         depths=Depths(DepthReader(database, orders_max), recent.between),
-        projected=Projected(database, pause),
+        projected=projected,
         admits=lambda instance, token: may_read(tokens.get(token), tenants.get(instance)),
         clock_ms=clock_ms,
         markets=BoundedCache(MARKETS_MAX),
-        tokens=BoundedCache(MARKETS_MAX),
         notionals=BoundedCache(NOTIONALS_MAX),
     )
     keys, open_desk = Credentials(database, TAKER_KEYS), TakerDesks(database).open_desk

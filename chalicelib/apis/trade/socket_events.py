@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from chalicelib.domain.books.fills import Fill
@@ -79,3 +79,11 @@ def notional_of(fills: Iterable[tuple[int, int]], filled: int) -> int:
             break
         notional, filled = notional + its_notional, filled - quantity
     return notional
+
+
+def events_in(entries: Sequence[Entry], type_: str, subjects: Sequence[str]) -> Iterator[tuple[Entry, FeedEvent]]:
+    """Yield the events of a type that one of the subjects receives, with their entries."""
+    for entry in entries:
+        for event in entry.events:
+            if event.type == type_ and event.is_for({*subjects}):
+                yield entry, event

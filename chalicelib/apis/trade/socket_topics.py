@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,22 +10,21 @@ from chalicelib.apis.trade.decimals import dec
 from chalicelib.apis.trade.figures import STATUS_WORDS, side_word, type_word
 from chalicelib.apis.trade.ids import shown
 from chalicelib.apis.trade.market import LEVELS_DEFAULT, public_trade_view
-from chalicelib.apis.trade.pairs import Market, Pairs, code_of
+from chalicelib.apis.trade.pairs import Market, Pairs
+from chalicelib.apis.trade.socket_balances import BalanceMessages
 from chalicelib.apis.trade.socket_depth import LEVELS_A_MESSAGE, delta_views, depth_view
-from chalicelib.apis.trade.socket_events import fill_of, filled_of, fills_within, notional_of, trade_of
+from chalicelib.apis.trade.socket_events import events_in, fill_of, filled_of, fills_within, notional_of, trade_of
 from chalicelib.apis.trade.tickers import ticker_of
 from chalicelib.apis.trade.views import trade_view
 from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.books.vocabulary import OrderStatus
 from chalicelib.domain.feed.cursor import Place, behind
 from chalicelib.domain.feed.event import PUBLIC, FeedEvent
-from chalicelib.domain.feed.logs import BOOK_AREA, book_log
+from chalicelib.domain.feed.logs import book_log
 from chalicelib.domain.feed.subscription import Subscription
 from chalicelib.domain.ledger.amounts import unit
-from chalicelib.domain.ledger.tokens import Token
 from chalicelib.services.books.market_data import MarketData
 from chalicelib.services.books.reading import BooksReading
-from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.services.push.desk import Body, News
 from chalicelib.services.push.recent import Entry
 from chalicelib.services.push.states import Depths, Projected, changes_of
@@ -91,14 +90,13 @@ class TradeTopics:
 
     pairs: Pairs
     reading: BooksReading
-    ledger: LedgerReading
+    balances: BalanceMessages
     market_data: MarketData
     depths: Depths
     projected: Projected
     admits: Callable[[str, str], bool]
     clock_ms: Callable[[], int]
     markets: BoundedCache[tuple[str, str], Market]
-    tokens: BoundedCache[tuple[str, str], Token]
     notionals: BoundedCache[tuple[str, int], int]
 
     def text(self, subscription: Subscription, body: Body, cursor: str) -> bytes:
@@ -116,7 +114,7 @@ class TradeTopics:
     def bodies(self, subscription: Subscription, news: News) -> dict[str, list[Body]]:
         """Return the messages of entries of logs. What shows a state is sent once, as of the last entry."""
         if topic_of(subscription.name) is Topic.BALANCE:
-            return self._balances(subscription, news)
+            return self.balances.bodies(subscription, news)
         return {log: list(self._bodies_of(subscription, log, entries)) for log, entries in news.items()}
 
     def _bodies_of(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> Iterable[Body]:
@@ -151,12 +149,12 @@ class TradeTopics:
         return Body(place, at_ms, depth_view(depth, market, levels, at_ms))
 
     def _trades(self, subscription: Subscription, entries: Sequence[Entry]) -> Iterator[Body]:
-        for entry, event in _events(entries, "trade.executed", (PUBLIC,)):
+        for entry, event in events_in(entries, "trade.executed", (PUBLIC,)):
             trade = trade_of(event)
             yield _body(entry, event, public_trade_view(trade, self._own_market(subscription)))
 
     def _user_trades(self, subscription: Subscription, entries: Sequence[Entry]) -> Iterator[Body]:
-        for entry, event in _events(entries, "fill.created", subscription.subjects):
+        for entry, event in events_in(entries, "fill.created", subscription.subjects):
             market = self._market(subscription.instance, str(event.body["bookId"]))
             if market is not None:
                 yield _body(entry, event, trade_view(fill_of(entry, event), market))
@@ -229,38 +227,6 @@ class TradeTopics:
         self.notionals.set((order_id, filled), notional)
         return notional
 
-    def _balances(self, subscription: Subscription, news: News) -> dict[str, list[Body]]:
-        """Return one message with the balances that entries of any log have changed, as they are by now."""
-        found = [one for entries in news.values() for one in _events(entries, "balance.changed", subscription.subjects)]
-        if not found:
-            return {}
-        for entry, event in {event.log: (entry, event) for entry, event in found}.values():
-            area, _, book_id = event.log.partition("/")
-            if area == BOOK_AREA:
-                self.projected.wait(subscription.instance, book_id, entry.sequence)
-        customer = str(found[-1][1].body["customerRef"])
-        tokens = self._tokens(subscription.instance, {str(event.body["asset"]) for _, event in found})
-        rows = self.ledger.balances_of(subscription.instance, [(customer, asset) for asset in sorted(tokens)])
-        balances = [
-            {
-                "currency_code": code_of(tokens[row.asset]),
-                "available_amount": dec(row.available, tokens[row.asset].decimals),
-                "locked_amount": dec(row.held, tokens[row.asset].decimals),
-            }
-            for row in rows
-        ]
-        log, last = [(log, entries[-1]) for log, entries in news.items() if entries][-1]
-        at_ms = max(event.at_ms for _, event in found)
-        return {log: [Body(last.place, at_ms, {"user_id": customer, "balances": balances})]}
-
-    def _tokens(self, instance: str, assets: Collection[str]) -> dict[str, Token]:
-        """Return the registered ones of these assets, by address. Symbols and decimals never change."""
-        missing = [asset for asset in assets if (instance, asset) not in self.tokens]
-        for asset, token in (self.ledger.tokens_by_address(instance, missing) if missing else {}).items():
-            self.tokens.set((instance, asset), token)
-        known = {asset: self.tokens.get((instance, asset)) for asset in assets}
-        return {asset: token for asset, token in known.items() if token is not None}
-
     def _deltas(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> Iterator[Body]:
         changing = [entry for entry in entries if _shows(entry, ("depth.changed",))]
         if not changing:
@@ -295,14 +261,6 @@ def _told(event: FeedEvent, name: str, of_row: int | None) -> int | None:
 
 def _own_book(subscription: Subscription) -> str:
     return str(subscription.book_id)
-
-
-def _events(entries: Sequence[Entry], type_: str, subjects: Sequence[str]) -> Iterator[tuple[Entry, FeedEvent]]:
-    """Yield the events of a type that one of the subjects receives, with their entries."""
-    for entry in entries:
-        for event in entry.events:
-            if event.type == type_ and event.is_for({*subjects}):
-                yield entry, event
 
 
 def _shows(entry: Entry, types: tuple[str, ...]) -> bool:
