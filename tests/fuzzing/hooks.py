@@ -51,7 +51,8 @@ DATES = frozenset(
         *("updated_since", "date_begin", "date_end"),
     )
 )
-NO_OWN_PATTERN = DATES | {"after", "c"}
+SECONDS = frozenset(("created_after", "created_before"))
+NO_OWN_PATTERN = DATES | SECONDS | {"after", "c"}
 """What no pattern tells: dates, of which not every text of digits is one, and cursors."""
 KNOWN: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "book": {
@@ -208,6 +209,8 @@ def well_formed(case: Case, name: str) -> str:
     """Return a date of now, the beginning of a feed, or no cursor; an export's is a row's id, and stays."""
     if name in DATES:
         return TODAY
+    if name in SECONDS:
+        return str(int(time.time()))
     return "" if name == "c" else case.query["after"] if "/exports/" in case.operation.path else "start"
 
 

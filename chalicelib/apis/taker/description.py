@@ -69,6 +69,7 @@ def _sorted(by: type[SortBy | SortFillsBy | SortMakersBy]) -> dict[str, Paramete
     }
 
 
+_MOMENT = r"[0-9]{1,12}|\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+ -]\d\d:?\d\d)?)?"
 _AMOUNT = text("0|[1-9][0-9]{0,77}")
 _ADDRESS = text("0x[0-9a-fA-F]{40}")
 _ANY_HASH = text("0[xX][0-9a-fA-F]{64}")
@@ -132,8 +133,8 @@ _OF_FILLS = _sorted(SortFillsBy) | {
         words((Status.PARTIALLY_FILLED, Status.FILLED)),
         is_list=True,
     ),
-    "created_after": Parameter("From this time on: Unix seconds, or ISO 8601.", text(least=1)),
-    "created_before": Parameter("Until this time, included: Unix seconds, or ISO 8601.", text(least=1)),
+    "created_after": Parameter("From this time on: Unix seconds, or ISO 8601.", text(_MOMENT)),
+    "created_before": Parameter("Until this time, included: Unix seconds, or ISO 8601.", text(_MOMENT)),
 }
 _OF_INSTRUMENT = {
     "exchange": Parameter("The exchange; 0 is NASDAQ.", _EXCHANGE, is_required=True),

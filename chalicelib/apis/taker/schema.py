@@ -88,7 +88,7 @@ def _as_clients_may_send_it(described: dict[str, Any]) -> None:
     members = described["properties"]
     members["isBuy"] = {"type": "boolean", "description": "another name of is_buy (K50)"}
     for name in ("maker", "is_buy", "isBuy"):
-        members[name] = members[name] | {"type": [members[name]["type"], "null"]}
+        members[name] = {"anyOf": [members[name], {"type": "null"}]}
 
 
 class OrderBody(Body):
