@@ -138,9 +138,10 @@ def test_an_answer_that_another_process_finishes_is_seen(warm: MeteredDesk, cloc
     database = warm.desk.world.database
     (row,) = (row for row in database.scan("requests") if row["request"] == KEY)
     database.put_many("requests", [row | {"pending_until_ms": 9_999_999_999_999}])
-    clock.after(0.2, lambda: database.put_many("requests", [row | {"body": "finished"}]))
+    finished = row["body"].replace('"OPEN"', '"FILLED"')
+    clock.after(0.2, lambda: database.put_many("requests", [row | {"body": finished}]))
     response = first(warm.desk)
-    assert (response.status, response.body) == (201, "finished")
+    assert (response.status, response.body) == (201, finished) != (201, row["body"])
 
 
 # --- what has changed since the last request -----------------------------------------------------------------------
