@@ -2,8 +2,8 @@
 
 All of it follows from the entry's events, so a second matcher, or the same one after a crash, writes the same rows.
 Each write is idempotent by the entry's sequence. Money moves and fills are written first, at the same time. Order rows
-come after both, so an order that shows FILLED has moved its money. An amendment's row goes last, so the order may be
-amended again once it shows this outcome (O8).
+come after both, so an order that shows FILLED has moved its money. Outcomes in the inbox come last, and the row of an
+amendment under way goes before: whoever is told an outcome may amend the order again (O23).
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Projector:
         self._orders.project(config.book_id, updates, sequence, at_ms)
         self._orders.note_refused_cancels(not_cancelled, sequence)
         if reached := progress_in(events, sequence):
-            self._inbox.note_progress(entry.book, reached)
             self._amendments.end((*key, command_id) for key, command_id in amendments_in(instance, events))
+            self._inbox.note_progress(entry.book, reached)
         if halts := [event for event in events if isinstance(event, Halted)]:
             self._expiries.schedule_all(halt_end(entry.book, halt.until_ms) for halt in halts)
 

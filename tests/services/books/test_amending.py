@@ -352,6 +352,29 @@ def test_its_outcome_is_there_once_its_entry_is_projected(world: World) -> None:
     assert Amending(Database(client, world.database._prefix)).outcome(queued, 0.0) is None
 
 
+@pytest.mark.parametrize("price", [45, 50])
+def test_an_order_may_be_amended_again_from_the_moment_at_which_a_request_is_told_the_outcome(
+    world: World, price: int
+) -> None:
+    """Amended, and refused because it would trade at once."""
+    order_id = bid(world)
+    queued = world.amended("ann", order_id, price)
+    world.placed("ben", "SELL", 5, 50)
+    world.records.insert(-2, world.records.pop())
+    under_way_when_told: list[list[Row]] = []
+
+    def watch(_operation: str, call: Callable[[], Any]) -> Any:
+        answer = call()
+        if world.outcome(queued).ended:
+            under_way_when_told.append(under_way(world))
+        return answer
+
+    client: Any = WatchedClient(world.database._client, watch)
+    assert world.deliver(Matcher(Database(client, world.database._prefix), lambda: world.now_ms)) == []
+    assert under_way_when_told
+    assert not any(under_way_when_told)
+
+
 # What nobody brings any more, and what comes again.
 
 
