@@ -9,7 +9,7 @@ import pytest
 from tests.fuzzing.run import DESKS, STORIES, Service
 from tests.infra.stack import RunningStack
 
-SECONDS, SEQUENCES = 12, 10
+SECONDS, SEQUENCES = 10, 8
 """Of each desk; with the starts of schemathesis, all of it takes two minutes."""
 
 
