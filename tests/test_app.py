@@ -41,6 +41,7 @@ from tests.apis.escrow.desk import UNAUTHENTICATED
 from tests.apis.escrow.desk import Desk as EscrowDesk
 from tests.apis.taker.desk import Clock, Desk, connect_body, open_taker_desk
 from tests.apis.trade.desk import MASTER_KEY, PAIR, make_token
+from tests.desks import fresh_desks
 from tests.services.push.world import Clients
 from tests.waiting import Waiting
 from tests.world import BOOK_ID, INSTANCE, World, record_of
@@ -61,15 +62,10 @@ def client(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
     monkeypatch.setattr(wiring, "previous_master_key", lambda: None)
     monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
-    cached_ones = (app._book_desk, app._trade_desk, app._taker_desk, app._escrow_desk, wiring.matcher, wiring.escrows)
-    for cached in cached_ones:
-        cached.cache_clear()
     open_desk(World(memory_database))
     make_token(memory_database, TOKEN, "ann")
-    with Client(app.app) as client:
+    with fresh_desks(), Client(app.app) as client:
         yield client
-    for cached in cached_ones:
-        cached.cache_clear()
 
 
 @pytest.fixture

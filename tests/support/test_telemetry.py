@@ -36,6 +36,7 @@ from tests.apis.taker.desk import Clock, connect_body, open_taker_desk
 from tests.apis.taker.desk import Desk as TakerDesk
 from tests.apis.trade.desk import MASTER_KEY, make_token
 from tests.apis.trade.desk import ORDER as TRADE_ORDER
+from tests.desks import fresh_desks
 from tests.faults import WatchedClient
 from tests.watched import Watched, directives, names_of, watched, written
 from tests.world import BASE, INSTANCE, QUOTE, Record, World, failing_book, record_of
@@ -390,23 +391,18 @@ class Service:
 
 @pytest.fixture
 def service(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    desks = (app._book_desk, app._trade_desk, app._taker_desk, app._escrow_desk)
     monkeypatch.setattr(wiring, "database", lambda: memory_database)
     monkeypatch.setattr(wiring, "counters", lambda: memory_database)
     monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
     monkeypatch.setattr(wiring, "previous_master_key", lambda: None)
     monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
     monkeypatch.setattr("tests.apis.escrow.desk.INSTANCE", "inst_escrow01")
-    for desk in desks:
-        desk.cache_clear()
     world = World(memory_database)
     open_desk(world, rate_limit=1000)
     world.credit("ann", QUOTE, 10**24)
     make_token(memory_database, TOKEN, "ann")
-    with Client(app.app) as client:
+    with fresh_desks(), Client(app.app) as client:
         yield Service(client, memory_database)
-    for desk in desks:
-        desk.cache_clear()
 
 
 def test_each_desk_counts_what_it_admits(service: Service) -> None:

@@ -11,6 +11,7 @@ import app
 from chalicelib import wiring
 from chalicelib.tables.dynamodb import Database
 from tests.apis.book.desk import Desk, open_desk
+from tests.desks import fresh_desks
 from tests.waiting import Clock
 from tests.world import World
 
@@ -45,7 +46,5 @@ def client(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     """The app in front of the desk's tables."""
     monkeypatch.setattr(wiring, "database", lambda: desk.world.database)
     monkeypatch.setattr(wiring, "counters", lambda: desk.world.database)
-    app._book_desk.cache_clear()
-    with Client(app.app) as client:
+    with fresh_desks(), Client(app.app) as client:
         yield client
-    app._book_desk.cache_clear()

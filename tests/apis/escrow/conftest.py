@@ -11,6 +11,7 @@ import app
 from chalicelib import wiring
 from tests.apis.escrow.cases import HttpClient, new_desk
 from tests.apis.escrow.desk import MASTER_KEY, Desk
+from tests.desks import fresh_desks
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +36,5 @@ def shared() -> Desk:
 def client(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpClient]:
     monkeypatch.setattr(wiring, "database", lambda: desk.database)
     monkeypatch.setattr(wiring, "counters", lambda: desk.database)
-    app._escrow_desk.cache_clear()
-    with Client(app.app) as client:
+    with fresh_desks(), Client(app.app) as client:
         yield HttpClient(client, desk)
-    app._escrow_desk.cache_clear()

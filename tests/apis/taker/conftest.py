@@ -11,6 +11,7 @@ import app
 from chalicelib import wiring
 from tests.apis.taker.cases import HttpClient
 from tests.apis.taker.desk import INSTANCE, MASTER_KEY, Desk, new_desk
+from tests.desks import fresh_desks
 
 
 @pytest.fixture
@@ -33,7 +34,5 @@ def client(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpClient]:
     monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
     monkeypatch.setattr(wiring, "previous_master_key", lambda: None)
     monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
-    app._taker_desk.cache_clear()
-    with Client(app.app) as client:
+    with fresh_desks(), Client(app.app) as client:
         yield HttpClient(client.http, desk)
-    app._taker_desk.cache_clear()

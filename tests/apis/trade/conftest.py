@@ -14,6 +14,7 @@ from chalicelib.tables.dynamodb import Database
 from tests.apis.trade.cases import open_market
 from tests.apis.trade.desk import MASTER_KEY, SignedClient, SignedDesk, open_trade_desk
 from tests.apis.trade.rows import NOW_MS
+from tests.desks import fresh_desks
 from tests.waiting import Waiting
 from tests.world import INSTANCE, World
 
@@ -44,7 +45,5 @@ def client(desk: SignedDesk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Signed
     monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
     monkeypatch.setattr(wiring, "previous_master_key", lambda: None)
     monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
-    app._trade_desk.cache_clear()
-    with Client(app.app) as client:
+    with fresh_desks(), Client(app.app) as client:
         yield SignedClient(client, desk)
-    app._trade_desk.cache_clear()
