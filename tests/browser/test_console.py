@@ -21,7 +21,7 @@ from tests.browser.conftest import Tab
 from tests.infra.stack import RunningStack
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 pytestmark = pytest.mark.stack
 
@@ -217,6 +217,105 @@ def test_an_order_is_amended_from_the_list_and_a_refusal_leaves_it(page: Page, m
     page.locator("#orders tr", has_text="0.25").wait_for()
 
 
+def active(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent"))
+
+
+def test_focus_and_a_press_under_way_stay_while_the_ladder_changes(page: Page, market: Market) -> None:
+    market.place("SELL", 990, "0.25")
+    level(page, "asks", "990")
+    price = page.get_by_role("button", name="990", exact=True)
+    price.focus()
+    price.hover()
+    page.mouse.down()
+    for better in (989, 988):
+        market.place("SELL", better, "0.25")
+        level(page, "asks", str(better))
+    assert active(page) == "990"
+    page.mouse.up()
+    assert page.get_by_label(re.compile(r"^Limit price")).input_value() == "990"
+
+
+def test_a_name_in_the_address_that_is_no_desk_shows_the_market(page: Page) -> None:
+    page.evaluate("location.hash = '#constructor'")
+    page.get_by_role("link", name="Escrow").click()
+    page.evaluate("location.hash = '#constructor'")
+    page.locator("#market").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"),
+    [
+        ({"api_key": "nobody's"}, "API key is invalid"),
+        ({"api_key": "nøbødy"}, "A credential has characters that no request can carry"),
+    ],
+)
+def test_a_refused_sign_in_signs_in_nowhere(tab: Tab, venue: RunningStack, typed: dict[str, str], reason: str) -> None:
+    tab.page.goto(f"{venue.base_url}/console")
+    tab.page.locator("#liveness[data-state=live]").wait_for()
+    tab.page.get_by_role("button", name="Sign in", exact=True).click()
+    for name, value in {**venue.demo["trade_desk"], **typed}.items():
+        if name in ("token", "secret", "api_key"):
+            tab.page.locator(f"#sign-in-form input[name={name}]").fill(value)
+    tab.page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+    tab.page.locator("#sign-in-said", has_text=reason).wait_for()
+    tab.page.get_by_role("button", name="Close").click()
+    tab.page.locator("#ticket select[name=type]").select_option("market")
+    assert tab.page.locator("#ticket-holds").inner_text() == "Sign in to place orders."
+
+
+def test_whoever_signs_in_at_one_desk_stays_at_the_others_and_is_named(page: Page, market: Market) -> None:
+    page.get_by_role("button", name="Sign in as another").click()
+    page.locator("#sign-in-form input[name=api_key]").fill(market.stack.demo["taker_desk"]["other_api_key"])
+    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+    page.locator("#sign-in-dialog").wait_for(state="hidden")
+    assert re.search("token .*taker's key, a merchant's key", page.locator("#who").inner_text())
+
+
+def test_a_read_that_fails_while_the_service_starts_is_repeated(tab: Tab, market: Market) -> None:
+    market.place("SELL", 1000, "0.5")
+    market.place("BUY", 1000, "0.5")
+    failed = []
+
+    def fails_once(route: Route) -> None:
+        failed.append(route.request.url)
+        if failed.count(route.request.url) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    page = tab.page
+    page.route(re.compile(f"/public/trades.*{market.pair}"), fails_once)
+    page.goto(f"{market.stack.base_url}/console")
+    page.locator(f"#pair option[value={market.pair}]").wait_for(state="attached")
+    page.locator("#pair").select_option(market.pair)
+    page.locator("#notice", has_text="The service does not answer.").wait_for()
+    assert "carried out" not in page.locator("#notice").inner_text()
+    page.locator("#tape tr", has_text="1 000").wait_for()
+    page.locator("#notice").wait_for(state="hidden")
+
+
+def test_without_a_websocket_the_page_asks_says_so_steadily_and_tells_own_changes(tab: Tab, market: Market) -> None:
+    page = tab.page
+    page.route_web_socket(re.compile(".*"), lambda socket: socket.close())
+    page.goto(f"{market.stack.base_url}/console")
+    sign_in(page, market.stack)
+    page.locator("#pair").select_option(market.pair)
+    page.locator("#liveness[data-state=asking]", has_text="Data of").wait_for()
+    page.evaluate(
+        "window.states = []; new MutationObserver(() => states.push(document.getElementById('liveness').dataset.state))"
+        ".observe(document.getElementById('liveness'), { attributes: true })"
+    )
+    page.locator("#liveness", has_text="connects again in").wait_for()
+    fill(page, "Buy", "0.5", "1000")
+    submit(page, "Buy")
+    level(page, "bids", "1 000")
+    market.place("SELL", 1000, "0.5")
+    page.locator("#orders", has_text="None.").wait_for()
+    page.locator("#bids tr").wait_for(state="detached")
+    assert set(page.evaluate("states")) == {"asking"}
+
+
 def test_the_page_comes_back_after_its_connection_is_cut(page: Page, market: Market) -> None:
     page.context.set_offline(True)
     page.evaluate("() => window.dispatchEvent(new Event('offline'))")
@@ -323,7 +422,7 @@ def test_a_signed_order_is_locked_filled_in_part_and_given_back(desks: Page, ven
     desks.get_by_role("link", name="Signed orders").click()
     desks.locator("#available").get_by_role("button", name="Lock").click()
     taken = desks.locator("#taken")
-    taken.get_by_text("locked", exact=True).wait_for()
+    taken.get_by_text(re.compile(r"^locked until \d")).wait_for()
     taken.get_by_role("button", name="Fill").click()
     desks.get_by_label("Quantity", exact=True).fill("40")
     desks.get_by_role("dialog").get_by_role("button", name="Fill").click()
@@ -331,6 +430,36 @@ def test_a_signed_order_is_locked_filled_in_part_and_given_back(desks: Page, ven
     taken.get_by_role("button", name="Give back").click()
     desks.locator("#available").get_by_role("button", name="Lock").wait_for()
     assert maker.order(offer.id).filled_quantity == 40
+
+
+@pytest.mark.parametrize(("answer", "follows"), [("Keep it", "Kept: "), ("Grant the cancel", "Cancelled: ")])
+def test_a_taker_keeps_or_grants_what_a_maker_asks_to_cancel_and_focus_stays(
+    desks: Page, venue: RunningStack, answer: str, follows: str
+) -> None:
+    keys = venue.demo["taker_desk"]
+    domain = Domain(chain_id=keys["chain_id"], verifying_contract=keys["verifying_contract"])
+    maker = MakerDesk(venue.base_url, Wallet(keys["maker_private_key"], domain))
+    offer = maker.create(
+        maker.sign(
+            is_buy=True, ticker=keys["whole_shares_ticker"], asset=keys["asset"], exchange=keys["exchange"],
+            price=151 * 10**18, quantity=70, deadline=int(time.time()) + 86_400,
+        )
+    )  # fmt: skip
+    desks.get_by_role("link", name="Signed orders").click()
+    desks.locator("#available tr", has_text="70").get_by_role("button", name="Lock").click()
+    taken = desks.locator("#taken tr", has=desks.get_by_role("cell", name="70", exact=True))
+    fill_it = taken.get_by_role("button", name="Fill")
+    fill_it.focus()
+    maker.cancel(offer.id)
+    taken.get_by_text("its maker asks to cancel").wait_for()
+    assert active(desks).startswith("Fill: ")
+    taken.get_by_role("button", name=answer).click()
+    desks.locator("#signed-said", has_text=follows).wait_for()
+    taken.get_by_text("its maker asks to cancel").wait_for(state="detached")
+    if answer == "Keep it":
+        assert taken.get_by_text(re.compile("^locked until")).is_visible()
+        taken.get_by_role("button", name="Reject").click()
+    taken.wait_for(state="detached")
 
 
 @pytest.mark.parametrize("view", ["signed", "escrow"])

@@ -102,11 +102,22 @@ def test_a_book_is_paused_resumed_and_verified_and_then_the_whole_instance(page:
     told(page, f"{INSTANCE} agrees: 2 books")
 
 
+def test_a_command_without_its_customer_is_not_run_and_its_words_go_with_the_next_one(page: Page) -> None:
+    part(page, "Customers")
+    page.get_by_role("button", name="Unfreeze", exact=True).click()
+    told(page, "Unfreeze: fill in the field above first.")
+    page.get_by_role("textbox", name="Customer").fill(CUSTOMER)
+    page.get_by_role("textbox", name="Customer").press("Enter")
+    page.locator("#rows tr").nth(1).wait_for()
+    assert page.locator("#said").inner_text() == ""
+
+
 def test_a_key_is_made_shown_once_used_and_revoked(page: Page, venue: RunningStack) -> None:
     part(page, "Keys")
     page.get_by_role("button", name="Make a key").click()
     key = page.locator("#secret dd").first.inner_text()
     page.get_by_role("button", name="I have it").click()
+    assert page.locator("#secret").text_content() == ""
     address = f"{venue.base_url}/orderbooks/stocks/api/offchain/order-books"
     assert requests.get(address, headers={"x-api-key": key}, timeout=30).status_code == 200
     told(page, "Make a key: done.")

@@ -1,9 +1,9 @@
 // Escrow orders of a merchant: each as a timeline, with what is held and what may be done next (docs/escrow-desk.md).
 
 import { compare } from "./decimals.js";
-import { byId, make, say, timeOf } from "./page.js";
+import { byId, make, place, say, timeOf } from "./page.js";
 import { Refusal, send, urlOf } from "./send.js";
-import { reasonOf } from "./words.js";
+import { noReading, reasonOf } from "./words.js";
 
 const MOUNT = "/2.0";
 const AGAIN_MS = 3_000;
@@ -64,9 +64,9 @@ export class EscrowOrders {
 
   async show() {
     this.hide();
+    this.timer = setInterval(() => this.refresh(), AGAIN_MS);
     await this.#showCustomers();
     await this.refresh();
-    this.timer = setInterval(() => this.refresh(), AGAIN_MS);
   }
 
   hide() {
@@ -95,15 +95,16 @@ export class EscrowOrders {
     if (!api) return;
     try {
       const orders = await api.get("/orders", { per_page: PAGE });
+      if (byId("escrow-new").hidden) await this.#showCustomers();
       byId("escrow-age").textContent = `As of ${timeOf(Date.now())}.`;
       const chosen = orders.find(({ id }) => id === this.chosen) ?? orders[0];
       const text = JSON.stringify([orders, chosen?.id]);
       if (text === this.shown) return;
       this.shown = text;
-      byId("escrow-orders").replaceChildren(...orders.map((order) => this.#item(order, order === chosen)));
-      byId("escrow-order").replaceChildren(...(chosen ? this.#timeline(chosen) : ["No order yet."]));
+      place(byId("escrow-orders"), orders.map((order) => this.#item(order, order === chosen)));
+      place(byId("escrow-order"), chosen ? this.#timeline(chosen) : [make("p", {}, "No order yet.")]);
     } catch (error) {
-      byId("escrow-age").textContent = reasonOf(error);
+      byId("escrow-age").textContent = noReading(error);
     }
   }
 
@@ -113,7 +114,7 @@ export class EscrowOrders {
       this.refresh();
     };
     const button = make("button", { type: "button", "aria-pressed": String(isChosen), onclick: choose },
-      make("strong", {}, order.name ?? `Order ${order.id}`), ` ${order.amount} · ${order.status_nicename}`);
+      make("bdi", { className: "name" }, order.name ?? `Order ${order.id}`), ` ${order.amount} · ${order.status_nicename}`);
     return make("li", {}, button);
   }
 
@@ -128,7 +129,7 @@ export class EscrowOrders {
       make("button", { type: "button", onclick: () => this.#command(order, path) }, words));
     const pay = make("button", { type: "button", onclick: () => this.#pay(order) }, "Pay from the buyer's wallet");
     return [
-      make("h3", {}, `${order.name ?? ""} · ${order.amount}`),
+      make("h3", {}, make("bdi", {}, order.name ?? `Order ${order.id}`), ` · ${order.amount}`),
       make("ol", { className: "timeline" },
         step(order.created_at, "Agreed"),
         step(order.published_at, "Paid by the buyer", order.payin_amount ?? ""),

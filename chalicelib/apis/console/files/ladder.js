@@ -1,7 +1,7 @@
 // The price ladder: asks above bids, each level with the sum up to it.
 
 import { forPeople, subtract } from "./decimals.js";
-import { byId, make } from "./page.js";
+import { byId, make, place } from "./page.js";
 
 const LEVELS = 12;
 
@@ -16,8 +16,8 @@ export class Ladder {
     const most = Math.max(0, ...[bids, asks].map((levels) => Number(levels.at(-1)?.total ?? 0)));
     const rows = new Map();
     const shown = (name, levels) => levels.map((level) => this.#row(name, level, most, changed.has(level.price), rows));
-    byId("asks").replaceChildren(...shown("ask", asks).reverse());
-    byId("bids").replaceChildren(...shown("bid", bids));
+    place(byId("asks"), shown("ask", asks).reverse());
+    place(byId("bids"), shown("bid", bids));
     this.rows = rows;
     byId("spread").textContent = bids.length && asks.length
       ? `Spread ${forPeople(subtract(asks[0].price, bids[0].price))} ${quote}`

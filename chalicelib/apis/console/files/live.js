@@ -17,7 +17,7 @@ const PRIVATE = ["order_status", "balance"];
     on.begins() and on.state({mode, dueMs}). mode: connecting, live, asking. */
 export class Live {
   constructor(api, websocketUrl, pair, on) {
-    Object.assign(this, { api, websocketUrl, pair, on, depth: new Depth(), isClosed: false, failures: 0 });
+    Object.assign(this, { api, websocketUrl, pair, on, depth: new Depth(), isClosed: false, isAnswered: false, failures: 0 });
     this.timers = new Set();
     this.asked = new AbortController();
     if (websocketUrl) this.#connect();
@@ -40,8 +40,18 @@ export class Live {
     return timer;
   }
 
+  #isAsking() {
+    return !this.websocketUrl || this.failures >= FAILURES_BEFORE_ASKING;
+  }
+
+  /** Tell the state while there is no WebSocket. dueMs: when it connects again; undefined: it does so now. */
+  #tell(dueMs) {
+    this.dueMs = dueMs;
+    this.on.state({ mode: this.#isAsking() && this.isAnswered ? "asking" : "connecting", dueMs });
+  }
+
   #connect() {
-    this.on.state({ mode: "connecting" });
+    this.#tell();
     const socket = (this.socket = new WebSocket(this.websocketUrl));
     let heardMs = Date.now();
     socket.onopen = () => {
@@ -64,7 +74,7 @@ export class Live {
       if (this.isClosed || socket !== this.socket) return;
       this.failures += 1;
       const pauseMs = Math.min(PAUSE_MS_MAX, PAUSE_MS * 2 ** Math.min(this.failures - 1, 8)) * (0.5 + Math.random() / 2);
-      this.on.state({ mode: "connecting", dueMs: Date.now() + pauseMs });
+      this.#tell(Date.now() + pauseMs);
       this.#later(pauseMs, () => this.#connect());
       if (this.failures === FAILURES_BEFORE_ASKING) this.#askAgain();
     };
@@ -83,7 +93,8 @@ export class Live {
       const { ticket } = await this.api.post("/ticket", {});
       if (socket === this.socket) this.#subscribe(PRIVATE, { ticket });
     } catch (error) {
-      if (!(error instanceof Refusal)) this.#later(PAUSE_MS_MAX, () => this.#followAccount());
+      const isFinal = error instanceof Refusal && [401, 403].includes(error.status);
+      if (!isFinal && socket === this.socket) this.#later(PAUSE_MS, () => this.#followAccount());
     }
   }
 
@@ -112,7 +123,7 @@ export class Live {
   #takeDepth(id, body) {
     const changed = this.depth.take(body, id === 1);
     if (id === 1) {
-      this.failures = 0;
+      [this.failures, this.isAnswered] = [0, false];
       this.on.state({ mode: "live" });
     }
     this.on.depth(this.depth, id === 1 ? [] : changed);
@@ -125,7 +136,7 @@ export class Live {
   /** Ask for the market again and again, and wait for the customer's events, until a WebSocket is live. */
   async #askAgain() {
     this.#waitForEvents();
-    const goesOn = () => !this.isClosed && (!this.websocketUrl || this.failures >= FAILURES_BEFORE_ASKING);
+    const goesOn = () => !this.isClosed && this.#isAsking();
     while (goesOn()) {
       try {
         const [depth, ticker] = await Promise.all([
@@ -134,12 +145,14 @@ export class Live {
         ]);
         if (!goesOn()) return;
         this.depth.take(depth, true);
-        this.on.state({ mode: "asking" });
+        this.isAnswered = true;
+        this.#tell(this.dueMs);
         this.on.depth(this.depth, []);
         this.on.ticker(ticker);
         this.on.begins();
       } catch (error) {
-        this.on.state({ mode: "connecting", dueMs: Date.now() + ASK_MS });
+        this.isAnswered = false;
+        if (goesOn()) this.#tell(Date.now() + ASK_MS);
       }
       await new Promise((done) => setTimeout(done, ASK_MS));
     }
@@ -147,7 +160,7 @@ export class Live {
 
   async #waitForEvents() {
     let cursor;
-    while (this.api.signer && !this.isClosed && (!this.websocketUrl || this.failures >= FAILURES_BEFORE_ASKING)) {
+    while (this.api.signer && !this.isClosed && this.#isAsking()) {
       try {
         const more = { headers: { Prefer: `wait=${WAIT_S}` }, signal: this.asked.signal };
         const page = await this.api.get("/events", { after: cursor, limit: 100 }, more);

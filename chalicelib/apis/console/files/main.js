@@ -11,11 +11,12 @@ import { NoAnswer, Refusal, send } from "./send.js";
 import { SignedOrders, TakerApi } from "./signed.js";
 import { Ticket } from "./ticket.js";
 import { TradeApi } from "./trade_api.js";
-import { reasonOf } from "./words.js";
+import { noReading } from "./words.js";
 
 const TRADES_SHOWN = 40;
 const CHART_LEVELS = 100;
 const TRADES_READ = 1_000;
+const AGAIN_MS = 2_000;
 
 const base = new URL(".", location.href);
 base.hash = base.search = "";
@@ -28,8 +29,11 @@ let market = null;
 let live = null;
 let depth = null;
 let heardMs = null;
+let accountReads = 0;
+let accountRead = null;
 let mode = { mode: "connecting" };
 let changed = new Set();
+const triesAgain = new Map();
 const balances = new Map();
 
 const now = () => ({ api, market, balances, depth });
@@ -74,18 +78,16 @@ const on = {
     heardMs = Date.now();
     showSummary(ticker);
   },
-  begins: readTrades,
+  begins: () => quietly(readTrades),
   account: onceAFrame(() => quietly(accountChanged)),
 };
 
 async function readTrades() {
   const asked = market;
-  await quietly(async () => {
-    const { trades } = await api.get("/public/trades", { pair: asked.symbol, page_size: TRADES_READ });
-    if (asked !== market) return;
-    byId("tape").replaceChildren(...trades.slice(0, TRADES_SHOWN).map(tradeRow));
-    candles.begin(trades);
-  });
+  const { trades } = await api.get("/public/trades", { pair: asked.symbol, page_size: TRADES_READ });
+  if (asked !== market) return;
+  byId("tape").replaceChildren(...trades.slice(0, TRADES_SHOWN).map(tradeRow));
+  candles.begin(trades);
 }
 
 function tradeRow({ timestamp, price, amount, taker_side: side }) {
@@ -112,9 +114,17 @@ function showSummary(ticker) {
 }
 
 /** Read balances and open orders again. Return the balances, by code. */
-async function accountChanged() {
+function accountChanged() {
+  accountRead = readAccount();
+  return accountRead;
+}
+
+async function readAccount() {
+  const asked = (accountReads += 1);
+  if (!api.signer) await orders.refresh();
   if (!api.signer || !market) return null;
   const [rows] = await Promise.all([api.get("/user/balances"), orders.refresh()]);
+  if (asked !== accountReads) return accountRead; // a later one, which tells more
   balances.clear();
   for (const one of rows) balances.set(one.currency_code, { available: one.available_amount, held: one.locked_amount });
   const own = (code) => (code === market.base || code === market.quote ? 0 : 1);
@@ -130,19 +140,23 @@ async function accountChanged() {
 function showLiveness() {
   const age = heardMs === null ? "" : ` Data of ${Math.round((Date.now() - heardMs) / 1000)} s ago.`;
   const due = mode.dueMs ? ` again in ${Math.max(0, Math.ceil((mode.dueMs - Date.now()) / 1000))} s` : "";
-  const words = { live: "Live.", asking: "Asking every 2 s.", connecting: `Connecting${due}.` };
+  const words = { live: "Live.", asking: `Asking every 2 s${due && `; connects${due}`}.`, connecting: `Connecting${due}.` };
   const shown = byId("liveness");
   shown.dataset.state = mode.mode;
   shown.textContent = words[mode.mode] + age;
 }
 
-/** Carry out what is tried again later anyway: a fault is shown as a notice. */
-async function quietly(act) {
+/** Read; show a failure as a notice, and try again until it is done, unless it is refused for good. */
+async function quietly(read) {
+  clearTimeout(triesAgain.get(read));
+  triesAgain.delete(read);
   try {
-    await act();
-    say(byId("notice"), "");
+    await read();
+    if (!triesAgain.size) say(byId("notice"), "");
   } catch (error) {
-    say(byId("notice"), reasonOf(error), "bad");
+    say(byId("notice"), noReading(error), "bad");
+    const isFinal = error instanceof Refusal && error.status < 500 && error.status !== 429;
+    if (!isFinal) triesAgain.set(read, setTimeout(() => quietly(read), AGAIN_MS));
   }
 }
 
@@ -153,37 +167,34 @@ function follow(symbol) {
   for (const id of ["asks", "bids", "tape", "summary", "spread"]) byId(id).replaceChildren();
   document.title = `${symbol.replace("_", "/")} · Tallybook console`;
   live = new Live(api, settings.websocket, symbol, on);
-  ticket.show();
-  orders.refresh().catch(() => {});
+  candles.begin([]);
+  ticket.begin();
   quietly(accountChanged);
 }
 
-/** Sign in at each desk of which there are credentials: those of demo.json, or of the form. */
+/** Sign in at each desk of which there are credentials: those of demo.json, or of the form. If one refuses, nothing
+    changes; at a desk without credentials, whoever has signed in stays. */
 async function signIn({ trade_desk: trade, taker_desk: taker, escrow_desk: escrow }) {
-  const said = [];
+  const next = {};
   if (trade?.token && trade.secret) {
-    const next = new TradeApi(base, trade);
-    await next.setClock();
-    await next.get("/user/balances");
-    api = next;
-    said.push(`the token ${trade.token.slice(0, 6)}…`);
+    next.trade = new TradeApi(base, trade);
+    await next.trade.setClock();
+    await next.trade.get("/user/balances");
   }
   if (taker?.api_key) {
-    const next = new TakerApi(base, taker);
-    await next.get("/takers/orders", { page_size: 1 });
-    takerApi = next;
-    said.push("a taker's key");
+    next.taker = new TakerApi(base, taker);
+    await next.taker.get("/takers/orders", { page_size: 1 });
   }
   if (escrow?.secret_key) {
-    const next = new EscrowApi(base, escrow.secret_key);
-    await next.get("/accounts/me");
-    escrowApi = next;
-    said.push("a merchant's key");
+    next.escrow = new EscrowApi(base, escrow.secret_key);
+    await next.escrow.get("/accounts/me");
   }
-  if (!said.length) throw new Refusal(0, 0, "Give a token with its secret, a taker's key, or a merchant's key.");
-  byId("who").textContent = `Signed in with ${said.join(", ")}`;
+  if (!Object.keys(next).length) throw new Refusal(0, 0, "Give a token with its secret, a taker's key, or a merchant's key.");
+  [api, takerApi, escrowApi] = [next.trade ?? api, next.taker ?? takerApi, next.escrow ?? escrowApi];
+  const said = [api.signer && `the token ${api.signer.token.slice(0, 6)}…`, takerApi && "a taker's key", escrowApi && "a merchant's key"];
+  byId("who").textContent = `Signed in with ${said.filter(Boolean).join(", ")}`;
   byId("sign-in").textContent = "Sign in as another";
-  if (market) follow(market.symbol);
+  if (market && next.trade) follow(market.symbol);
   views[viewNow()].show();
 }
 
@@ -219,7 +230,7 @@ function prepareSignIn() {
   });
 }
 
-const viewNow = () => (location.hash.slice(1) in views ? location.hash.slice(1) : "market");
+const viewNow = () => (Object.hasOwn(views, location.hash.slice(1)) ? location.hash.slice(1) : "market");
 
 /** Show the view that the address names, and let the others rest. */
 function showView() {
@@ -261,4 +272,4 @@ async function start() {
   follow(liveliest);
 }
 
-start().catch((error) => say(byId("notice"), reasonOf(error), "bad"));
+start().catch((error) => say(byId("notice"), noReading(error), "bad"));

@@ -1,7 +1,7 @@
 // The customer's open orders of a market: amend and cancel.
 
 import { forPeople, isPositive } from "./decimals.js";
-import { byId, make, row, say, timeOf } from "./page.js";
+import { byId, make, row, say, showRows, timeOf } from "./page.js";
 import { reasonOf } from "./words.js";
 
 const PAGE = 100;
@@ -24,10 +24,9 @@ export class Orders {
     const number = (this.number += 1);
     const page = api.signer ? await api.get("/orders/open", { pair: market.symbol, page_size: PAGE }) : { orders: [] };
     if (number !== this.number) return;
-    this.body.replaceChildren(...page.orders.map((order) => this.#row(order)));
+    showRows(this.body, page.orders, (order) => this.#row(order), api.signer ? "None." : "Sign in to see yours.");
     byId("cancel-all").disabled = !page.orders.length;
     const more = page.pagination?.nc ? ` The newest ${PAGE} are shown.` : "";
-    if (!page.orders.length) this.body.append(row(make("td", { colSpan: 8, className: "none" }, api.signer ? "None." : "Sign in to see yours.")));
     byId("orders-title").textContent = `Your open orders${page.orders.length ? ` (${page.orders.length})` : ""}${more}`;
   }
 

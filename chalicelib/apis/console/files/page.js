@@ -17,6 +17,33 @@ export function make(tag, properties = {}, ...children) {
 export const row = (...cells) =>
   make("tr", {}, ...cells.map((cell) => (cell instanceof HTMLTableCellElement ? cell : make("td", {}, cell))));
 
+/** Give an element these children. Those that it had stay where they are, so that focus and a press under way stay; if
+    the focused one goes, the focus goes to one with the same words, or to what surrounds them. */
+export function place(parent, children) {
+  const { activeElement: focused } = document;
+  const isWithin = parent.contains(focused);
+  const kept = new Set(children);
+  for (const child of [...parent.childNodes]) if (!kept.has(child)) child.remove();
+  children.forEach((child, number) => {
+    if (parent.childNodes[number] !== child) parent.insertBefore(child, parent.childNodes[number] ?? null);
+  });
+  if (!isWithin || parent.contains(focused)) return;
+  const words = (one) => one.getAttribute("aria-label") ?? one.textContent;
+  const same = [...parent.querySelectorAll("button")].find((one) => words(one) === words(focused));
+  (same ?? parent.closest("[tabindex]"))?.focus({ preventScroll: true });
+}
+
+const rowsShown = new WeakMap();
+
+/** Show a table's rows, made of data by rowOf; a row whose datum is as before stays. none: the words without data. */
+export function showRows(body, data, rowOf, none) {
+  const before = rowsShown.get(body) ?? new Map();
+  const rows = new Map(data.map((datum) => [JSON.stringify(datum), datum]).map(([text, datum]) => [text, before.get(text) ?? rowOf(datum)]));
+  rowsShown.set(body, rows);
+  const columns = body.closest("table").tHead.rows[0]?.cells.length ?? 1;
+  place(body, rows.size ? [...rows.values()] : [row(make("td", { colSpan: columns, className: "none" }, none))]);
+}
+
 /** Show a text in an element that is read out; kind: said, good or bad. */
 export function say(element, text, kind = "said") {
   element.textContent = text;

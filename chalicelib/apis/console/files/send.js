@@ -17,6 +17,9 @@ export class NoAnswer extends Error {}
 
 /** Send a request. Return {response, answer}: whatever its status, the answer's JSON with numbers as texts. */
 export async function send(url, method, headers, body = "", signal = undefined) {
+  if (Object.values(headers).some((value) => /[^\x20-\x7e]/.test(value))) {
+    throw new Refusal(0, 0, "A credential has characters that no request can carry: copy it anew.");
+  }
   const sent = body ? { "Content-Type": "application/json", ...headers } : headers;
   try {
     const bound = AbortSignal.any([AbortSignal.timeout(ANSWER_MS_MAX), ...(signal ? [signal] : [])]);

@@ -2,13 +2,14 @@
 // (docs/taker-desk.md).
 
 import { forPeople, isPositive, shown } from "./decimals.js";
-import { byId, make, row, say, timeOf } from "./page.js";
+import { byId, make, row, say, showRows, timeOf } from "./page.js";
 import { Refusal, send, signerOf, urlOf } from "./send.js";
-import { reasonOf } from "./words.js";
+import { noReading, reasonOf } from "./words.js";
 
 const MOUNT = "/api/v1";
 const AGAIN_MS = 3_000;
 const PAGE = 50;
+const ASKED_MAX = 20; // held orders that are read one by one: the list says nothing of cancel requests
 const PRICE_DECIMALS = 18;
 
 export class TakerApi {
@@ -34,10 +35,16 @@ export class TakerApi {
   }
 }
 
+/** What is said of an order's lock: its end is known of those that this page has taken. */
+function lockOf({ isMine, locked_at: since, until }) {
+  if (!isMine) return "";
+  return until ? ` until ${timeOf(until)}` : ` since ${timeOf(since)}`;
+}
+
 /** The view. api: called for the TakerApi; null while nobody has signed in. */
 export class SignedOrders {
   constructor(api) {
-    Object.assign(this, { api, said: byId("signed-said"), filled: null });
+    Object.assign(this, { api, said: byId("signed-said"), filled: null, until: new Map() });
     byId("fill-close").addEventListener("click", () => byId("fill-dialog").close());
     byId("fill-form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -48,8 +55,8 @@ export class SignedOrders {
   /** Show the orders, and again every three seconds until hide. */
   async show() {
     this.hide();
-    await this.refresh();
     this.timer = setInterval(() => this.refresh(), AGAIN_MS);
+    await this.refresh();
   }
 
   hide() {
@@ -65,17 +72,36 @@ export class SignedOrders {
         api.get("/orders/available"),
         api.get("/takers/orders", { status: "locked,partially_filled,filled,suspended", page_size: PAGE }),
       ]);
-      this.#list("available", available.slice(0, PAGE), "Nothing can be locked now.");
-      this.#list("taken", orders, "This taker has locked and filled nothing.");
+      const own = await this.#address(api, orders);
+      const held = orders.filter(({ status, locked_by: by }) => by === own && ["locked", "partially_filled"].includes(status));
+      const asked = await this.#cancelsAsked(api, held.slice(0, ASKED_MAX));
+      const seen = (order) => ({
+        ...order, isMine: held.includes(order), isAsked: asked.has(order.order_hash),
+        until: this.until.get(order.order_hash + order.locked_at),
+      });
+      this.#list("available", available.slice(0, PAGE).map(seen), "Nothing can be locked now.");
+      this.#list("taken", orders.map(seen), "This taker has locked and filled nothing.");
       byId("signed-age").textContent = `As of ${timeOf(Date.now())}.`;
     } catch (error) {
-      byId("signed-age").textContent = reasonOf(error);
+      byId("signed-age").textContent = noReading(error);
     }
   }
 
+  /** Return the key's address: its fills name it, and without a fill it sees no order that another has locked (K11). */
+  async #address(api, orders) {
+    api.address ??= (await api.get("/orders/filled", { page_size: 1 })).fills[0]?.taker;
+    return api.address ?? orders.find(({ locked_by: by }) => by !== undefined)?.locked_by;
+  }
+
+  /** Return the hashes of the orders whose makers ask to cancel. */
+  async #cancelsAsked(api, held) {
+    const read = ({ order_hash: hash }) => api.get(`/takers/orders/${hash}`).catch(() => ({})); // given back meanwhile
+    const found = await Promise.all(held.map(read));
+    return new Set(found.filter(({ notes }) => notes === "cancel_requested").map(({ order_hash: hash }) => hash));
+  }
+
   #list(id, orders, none) {
-    const rows = orders.map((order) => this.#row(order));
-    byId(id).replaceChildren(...(rows.length ? rows : [row(make("td", { colSpan: 7, className: "none" }, none))]));
+    showRows(byId(id), orders, (order) => this.#row(order), none);
   }
 
   #row(order) {
@@ -85,7 +111,7 @@ export class SignedOrders {
       make("td", { className: order.is_buy ? "buy" : "sell" }, order.is_buy ? "maker buys" : "maker sells"),
       make("td", { className: "number" }, forPeople(shown(BigInt(order.price), PRICE_DECIMALS))),
       make("td", { className: "number" }, forPeople(order.quantity)),
-      order.status.replaceAll("_", " ") + (order.notes === "cancel_requested" ? ", maker asks to cancel" : ""),
+      order.status.replaceAll("_", " ") + lockOf(order) + (order.isAsked ? "; its maker asks to cancel" : ""),
       new Date(Number(order.deadline) * 1000).toLocaleString(),
       make("td", {}, ...next.flatMap((button) => [button, " "])),
     );
@@ -94,20 +120,31 @@ export class SignedOrders {
   /** What a taker may do next with an order (docs/taker-desk.md, "States"). */
   #next(order) {
     const named = `${order.ticker} order of ${order.quantity}`;
-    const button = (text, act) => make("button", { type: "button", "aria-label": `${text} the ${named}`, onclick: act }, text);
+    const button = (text, act) => make("button", { type: "button", "aria-label": `${text}: ${named}`, onclick: act }, text);
     const send = (path, body, words) => () => this.#carryOut(this.said, async () => {
       await this.api().post(path, { order_hash: order.order_hash, ...body });
       return words;
     });
-    const isMine = order.locked_by !== undefined;
-    if (!isMine && ["pending", "partially_filled"].includes(order.status)) {
-      return [button("Lock", send("/orders/lock", {}, "Locked: nobody else can fill it until the lock ends."))];
-    }
-    if (order.status !== "locked" && order.status !== "partially_filled") return [];
+    if (order.locked_by === undefined && ["pending", "partially_filled"].includes(order.status)) return [button("Lock", () => this.#lock(order))];
+    if (!order.isMine) return [];
+    const answer = (granted, message) => ({ taker_address: order.locked_by, cancellation_success: granted, message });
+    const requests = order.isAsked ? [
+      button("Grant the cancel", send("/orders/cancel-result", answer(true, "granted in the console"), "Cancelled: the maker's funds are released.")),
+      button("Keep it", send("/orders/cancel-result", answer(false, "kept in the console"), "Kept: the order stays locked.")),
+    ] : [];
     const fill = button("Fill", () => this.#open(order));
-    const unlock = button("Give back", send("/orders/unlock", {}, "Given back: others may lock it."));
+    const unlock = button("Give back", send("/orders/unlock", {}, order.isAsked
+      ? "Given back, and so cancelled: its maker had asked." : "Given back: others may lock it."));
     const reject = button("Reject", send("/orders/reject", { reason: "rejected in the console" }, "Rejected: the maker's funds are released."));
-    return order.status === "locked" ? [fill, unlock, reject] : [fill, unlock];
+    return [...requests, fill, unlock, ...(order.status === "locked" ? [reject] : [])];
+  }
+
+  #lock({ order_hash: hash }) {
+    return this.#carryOut(this.said, async () => {
+      const { expires_at: end, locked_at: since } = await this.api().post("/orders/lock", { order_hash: hash });
+      this.until.set(hash + since, end);
+      return `Locked until ${timeOf(end)}: nobody else can fill it.`;
+    });
   }
 
   #open(order) {

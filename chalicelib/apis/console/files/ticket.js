@@ -79,6 +79,12 @@ export class Ticket {
     return TYPES[this.form.elements.type.value];
   }
 
+  /** Begin with another market: what was said of the last one goes. */
+  begin() {
+    say(this.said, "");
+    this.show();
+  }
+
   takePrice(price) {
     const { price: input } = this.form.elements;
     if (input.closest("label").hidden) this.form.elements.type.value = "limit";
@@ -154,7 +160,7 @@ export class Ticket {
       const words = `${body.side === "buy" ? "Buy" : "Sell"} order taken. ${STATUSES[order.status] ?? order.status}`;
       const executed = `Executed ${forPeople(order.executed_amount)} ${market.base}.`;
       say(this.said, `${words} ${executed}`, order.status === "canceled" ? "bad" : "good");
-      const after = await this.placed();
+      const after = await this.placed().catch(() => null);
       if (after) say(this.said, `${this.said.textContent} ${changesOf(before, after)}`.trim(), this.said.dataset.kind);
     } catch (error) {
       if (error instanceof WrongInput) error.input.focus();

@@ -13,6 +13,9 @@ const HELP = {
   503: "The service is in maintenance. Nothing was changed.",
 };
 
+/** Return why a read failed; whether it was carried out is no question then. */
+export const noReading = (error) => (error instanceof NoAnswer ? error.message : reasonOf(error));
+
 export function reasonOf(error) {
   if (error instanceof NoAnswer) return `${error.message} Whether it was carried out is not known: look at the list.`;
   if (!(error instanceof Refusal)) throw error;

@@ -149,6 +149,10 @@ function buttons(acts, of) {
 }
 
 async function carryOut(words, command, doubt) {
+  if (command.includes("")) {
+    say(byId("said"), `${words}: fill in the field above first.`, "bad");
+    return;
+  }
   if (doubt && !(await isSure(`${words}? ${doubt}`))) return;
   try {
     const told = await run(command);
@@ -212,7 +216,8 @@ async function start() {
     make("a", { href: `#${name}`, dataset: { view: name }, onclick: (event) => { event.preventDefault(); open(name); } }, name[0].toUpperCase() + name.slice(1))));
   byId("asked").addEventListener("submit", (event) => event.preventDefault());
   byId("asked").addEventListener("input", ({ target }) => { typed[target.name] = target.value.trim(); });
-  byId("asked").addEventListener("change", refresh);
+  byId("asked").addEventListener("change", () => { say(byId("said"), ""); refresh(); });
+  byId("secret-dialog").addEventListener("close", () => byId("secret").replaceChildren());
   const { instances } = await run(["instance", "list"]);
   byId("instance").replaceChildren(...instances.map(({ instance }) => make("option", { value: instance }, instance)));
   byId("instance").disabled = !instances.length;
