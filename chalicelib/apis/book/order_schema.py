@@ -166,6 +166,7 @@ class PlaceOrderBody(Body):
             stop_price=None if advanced is None else advanced.stopPrice,
             distance=None if advanced is None else advanced.distance,
             step=None if advanced is None else advanced.stepAmount,
+            is_limit=self.orderType is OrderType.LIMIT,
         )
 
 

@@ -25,6 +25,7 @@ class OrderRequest:
     external_id: the customer's own name for the order (R31).
     expires_at_ms: when a GTC order expires, ms since the epoch (R24).
     stop_price, distance, step: as in PlaceOrder; each is the mark of one type, which always has it.
+    is_limit: whether its client calls it a limit order: then it has a limit, even where its type needs none (T17).
     """
 
     customer: str
@@ -41,11 +42,12 @@ class OrderRequest:
     stop_price: int | None = None
     distance: int | None = None
     step: int | None = None
+    is_limit: bool = False
 
     @property
     def needs_price(self) -> bool:
-        """Whether an order of this type and side must have a limit (O3, O6)."""
-        trails_freely = self.order_type is OrderType.TRAILING and self.side is Side.SELL
+        """Whether the order must have a limit (O3, O6)."""
+        trails_freely = self.order_type is OrderType.TRAILING and self.side is Side.SELL and not self.is_limit
         return not trails_freely and self.order_type not in (OrderType.MARKET, OrderType.CEILING)
 
 

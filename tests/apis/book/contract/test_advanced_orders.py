@@ -111,6 +111,7 @@ def test_o22_the_member_says_one_type_with_what_belongs_to_it(
 VALUES: list[Any] = cases(
     ("a stop without price",          STOP | {"price": ...},                                     "PRICE_REQUIRED"),
     ("a trailing buy without price",  FREELY | {"side": "BUY"},                                  "PRICE_REQUIRED"),
+    ("a LIMIT sell without price",    FREELY | {"orderType": "LIMIT", "price": ...},             "PRICE_REQUIRED"),
     ("a stop price of zero",          {"advanced": {"type": "STOP_LIMIT", "stopPrice": "0"}},    "INVALID_PRICE"),
     ("a distance of zero",            {"advanced": {"type": "TRAILING", "distance": "0"}},       "INVALID_PRICE"),
     ("a step of zero",                {"advanced": {"type": "ICEBERG", "stepAmount": "0"}},      "INVALID_QUANTITY"),
