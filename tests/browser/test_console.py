@@ -15,6 +15,7 @@ import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
 
+from infra.settings import ROOT
 from tallybook_client import MakerDesk
 from tallybook_client.taker import Domain, Wallet
 from tests.browser.conftest import Tab
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.stack
 
 DESK, LEDGER = "/orderbooks/stocks/api/offchain", "/custody/api"
 UNIT = 10**8
+ESCROW_PAGE = ROOT / "docs/escrow-desk.md"
 WIDE, NARROW = {"width": 1600, "height": 1000}, {"width": 360, "height": 740}
 _markets = count(1)
 
@@ -215,6 +217,23 @@ def test_an_order_is_amended_from_the_list_and_a_refusal_leaves_it(page: Page, m
     page.locator("#orders-said", has_text="Amended.").wait_for()
     page.locator("#bids tr", has_text="0.25").wait_for()
     page.locator("#orders tr", has_text="0.25").wait_for()
+
+
+def test_a_trailing_sell_without_a_price_is_shown_and_its_amount_amended(page: Page) -> None:
+    page.get_by_label("Sell", exact=True).check()
+    page.locator("select[name=type]").select_option("trailing")
+    page.locator("#ticket input[name=amount]").fill("0.5")
+    page.locator("#ticket input[name=distance]").fill("10")
+    submit(page, "Sell")
+    row = page.locator("#orders tr", has_text="trailing")
+    assert "best" in row.inner_text()
+    row.get_by_role("button", name="Amend").click()
+    dialog = page.get_by_role("dialog")
+    assert not dialog.get_by_label("Price").is_visible()
+    dialog.get_by_label("Amount in all").fill("0.25")
+    dialog.get_by_role("button", name="Amend").click()
+    page.locator("#orders-said", has_text="Amended.").wait_for()
+    row.get_by_text("0.25", exact=True).wait_for()
 
 
 def active(page: Page) -> str:
@@ -407,6 +426,33 @@ def test_an_escrow_order_is_refunded_and_a_refusal_shows_its_reason(desks: Page)
     timeline.get_by_role("button", name="Refund").click()
     timeline.get_by_text("Cancelled").first.wait_for()
     timeline.get_by_text("Held now: nothing.").wait_for()
+
+
+def test_an_order_in_every_status_gets_the_buttons_of_its_status(desks: Page, venue: RunningStack) -> None:
+    rules = {
+        words: tuple(name.strip(" `").split(" ")[0] for name in commands.split(","))
+        for statuses, commands in re.findall(r"^\| ([A-Z_, ]+) \| [^|]+ \| ([^|]+) \|$", ESCROW_PAGE.read_text(), re.M)
+        for words in statuses.split(", ")
+    }
+    assert len(rules) == 10, "all but the two final ones"
+    key = venue.demo["escrow_desk"]["secret_key"]
+    body = {"name": "Any", "value": "3", "buyer_id": venue.demo["escrow_desk"]["buyer_id"],
+            "seller_id": venue.demo["escrow_desk"]["seller_id"]}  # fmt: skip
+    headers = {"Authorization": f"Bearer {key}"}
+    order = requests.post(f"{venue.base_url}/2.0/orders", json=body, headers=headers, timeout=30).json()["data"]
+    paths = {"Accept": "accept", "Reject": "reject", "Validate": "validate", "Refund": "reimburse", "Cancel": "cancel"}
+    shown = {"status": ""}
+    desks.route(
+        re.compile(r"/2\.0/orders\?"),
+        lambda route: route.fulfill(json={"data": [order | shown], "meta": {}}),
+    )
+    desks.get_by_role("link", name="Escrow").click()
+    for status, commands in rules.items():
+        shown["status"] = status
+        desks.locator(f"#escrow-order[data-status={status}]").wait_for()
+        found = {paths[words] for words in desks.locator("#escrow-order button").all_inner_texts() if words in paths}
+        assert found <= set(commands), status
+        assert found or not {"cancel", "reimburse", "accept", "validate"} & set(commands), status
 
 
 def test_a_signed_order_is_locked_filled_in_part_and_given_back(desks: Page, venue: RunningStack) -> None:

@@ -29,8 +29,13 @@ const COMMANDS = {
   PUBLISHED: [["accept", "Accept"], ["reject", "Reject"], ["reimburse", "Refund"]],
   ACCEPTED: [["validate", "Validate"], ["reimburse", "Refund"]],
   PENDING_VALIDATE: [["validate", "Validate"], ["reimburse", "Refund"]],
+  PENDING_RELEASE: [["reimburse", "Refund"]],
+  BLOCKED_RELEASE: [["reimburse", "Refund"]],
   REJECTED: [["reimburse", "Refund"]],
   DRAFT: [["cancel", "Cancel"]],
+  PENDING_DETAILS: [["cancel", "Cancel"]],
+  PENDING_PUBLISH: [["cancel", "Cancel"]],
+  FAILURE: [["cancel", "Cancel"]],
 };
 const HOLDS = ["PUBLISHED", "ACCEPTED", "PENDING_VALIDATE", "PENDING_RELEASE", "BLOCKED_RELEASE", "REJECTED"];
 const CAN_BE_PAID = ["DRAFT", "FAILURE"];
@@ -102,6 +107,7 @@ export class EscrowOrders {
       if (text === this.shown) return;
       this.shown = text;
       place(byId("escrow-orders"), orders.map((order) => this.#item(order, order === chosen)));
+      byId("escrow-order").dataset.status = chosen?.status ?? "";
       place(byId("escrow-order"), chosen ? this.#timeline(chosen) : [make("p", {}, "No order yet.")]);
     } catch (error) {
       byId("escrow-age").textContent = noReading(error);

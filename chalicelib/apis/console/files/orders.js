@@ -6,6 +6,9 @@ import { reasonOf } from "./words.js";
 
 const PAGE = 100;
 
+/** Return an order's limit price; "" of a trailing sell without one, of which the desk answers 0 or nothing. */
+const priceOf = ({ price }) => (price != null && isPositive(price) ? price : "");
+
 export class Orders {
   /** now: {api, market}. */
   constructor(now) {
@@ -31,14 +34,14 @@ export class Orders {
   }
 
   #row(order) {
-    const what = `${order.side} order of ${order.requested_amount} at ${order.price}`;
+    const what = `${order.side} order of ${order.requested_amount} at ${priceOf(order) || "the best price"}`;
     const button = (text, act) =>
       make("button", { type: "button", "aria-label": `${text} the ${what}`, onclick: act }, text);
     return row(
       timeOf(order.create_date),
       make("td", { className: order.side }, order.side),
       order.type.replace("_", " "),
-      make("td", { className: "number" }, forPeople(order.price)),
+      make("td", { className: "number" }, forPeople(priceOf(order) || "best")),
       make("td", { className: "number" }, forPeople(order.requested_amount)),
       make("td", { className: "number" }, forPeople(order.executed_amount)),
       order.status.replaceAll("_", " "),
@@ -66,7 +69,8 @@ export class Orders {
   #open(order) {
     this.amended = order;
     const { price, amount } = byId("amend-form").elements;
-    [price.value, amount.value] = [order.price, order.requested_amount];
+    [price.value, amount.value] = [priceOf(order), order.requested_amount];
+    price.closest("label").hidden = !priceOf(order); // a trailing sell without one gets none (O24)
     say(byId("amend-said"), "");
     byId("amend-dialog").showModal();
   }
@@ -74,7 +78,7 @@ export class Orders {
   async #amend() {
     const { price, amount } = byId("amend-form").elements;
     const asked = { order_id: this.amended.id };
-    if (price.value.trim() !== this.amended.price) asked.unit_price = price.value.trim();
+    if (price.value.trim() !== priceOf(this.amended)) asked.unit_price = price.value.trim();
     if (amount.value.trim() !== this.amended.requested_amount) asked.amount = amount.value.trim();
     const wrong = [asked.unit_price, asked.amount].some((text) => text !== undefined && !isPositive(text));
     if (wrong || Object.keys(asked).length === 1) {
