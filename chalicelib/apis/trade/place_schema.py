@@ -52,6 +52,7 @@ EXPIRATION_S_MAX = 100_000_000_000
 EXPIRATION_MS_MAX = 253_402_300_799_999
 """The last moment of the year 9999: what lies beyond is no time that anybody means."""
 TIMEOUT_S_MIN, TIMEOUT_S_MAX = 5, 86_400
+NO_TIMEOUT = f"It is neither 0 nor from {TIMEOUT_S_MIN} to {TIMEOUT_S_MAX}."
 """Bounds of a dead man's switch in seconds (O10)."""
 _EXTERNAL_ID = re.compile(r"[\x21-\x7e]{1,36}")
 
@@ -243,9 +244,9 @@ def timeout_member(body: bytes, query: Mapping[str, list[str]]) -> int:
     try:
         timeout_s = units_of(members.get("timeout"), 0)
     except NotAnAmount as error:
-        raise invalid("timeout", error.reason) from error
+        raise invalid("timeout", error.reason and NO_TIMEOUT) from error
     if timeout_s and not TIMEOUT_S_MIN <= timeout_s <= TIMEOUT_S_MAX:
-        raise invalid("timeout", f"It is neither 0 nor from {TIMEOUT_S_MIN} to {TIMEOUT_S_MAX}.")
+        raise invalid("timeout", NO_TIMEOUT)
     return timeout_s
 
 

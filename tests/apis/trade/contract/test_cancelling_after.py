@@ -77,9 +77,10 @@ def test_o10_at_its_time_the_orders_are_cancelled_and_the_book_desk_says_why(noo
         ("true", {"timeout": True}, "timeout", ""),
         ("a word", {"timeout": "soon"}, "timeout", ""),
         ("below 0", {"timeout": -5}, "timeout", ""),
-        ("a fraction", {"timeout": 5.5}, "timeout", " It has more than 0 decimals."),
+        ("a fraction", {"timeout": 5.5}, "timeout", NEITHER),
         ("too short", {"timeout": 4}, "timeout", NEITHER),
         ("too long", {"timeout": "86401"}, "timeout", NEITHER),
+        ("forty digits", {"timeout": "1" * 40}, "timeout", NEITHER),
         ("a pair, which would be passed over", {"timeout": 60, "pair": "B_Q"}, "pair", ""),
     ),
 )
