@@ -90,9 +90,10 @@ class Answer:
 class Session:
     """Sends requests to one service. Thread-safe.
 
-    base_url: without a path, or with that of a stage. credentials: returns the headers that prove who sends a request,
-    anew for each attempt. error_of: returns the desk's error for an answer of 4xx or 5xx. http: connections; a
-    ``urllib3.ProxyManager`` goes through a proxy. answer_s: how long an answer may take, apart from ``Prefer: wait``.
+    base_url: http:// or https:// and a host, without a path or with that of a stage; any other is a ValueError.
+    credentials: returns the headers that prove who sends a request, anew for each attempt. error_of: returns the desk's
+    error for an answer of 4xx or 5xx. http: connections; a ``urllib3.ProxyManager`` goes through a proxy. answer_s: how
+    long an answer may take, apart from ``Prefer: wait``.
     """
 
     base_url: str
@@ -103,6 +104,9 @@ class Session:
     answer_s: float = 35
     pause: Callable[[float], None] = time.sleep
     clock_s: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        address_of(self.base_url)
 
     def send(self, request: Request) -> Answer:
         """Return the answer of 2xx. Raises ApiError, Unreachable, OutcomeUnknown."""
@@ -186,6 +190,17 @@ def _pause_s(failure: ApiError | Unreachable, attempt: int) -> float:
     if isinstance(failure, ApiError) and failure.retry_after_s is not None:
         return failure.retry_after_s
     return min(PAUSE_S_MAX, FIRST_PAUSE_S * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1)
+
+
+def address_of(text: str) -> str:
+    """Return the address of a service as it is. Raises ValueError if no request can be sent there."""
+    try:
+        url = urllib3.util.parse_url(text)
+    except urllib3.exceptions.LocationParseError:
+        url = urllib3.util.Url()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(f"must be http:// or https:// and a host, not {text!r}")
+    return text
 
 
 def path_of(template: str, **parameters: str) -> str:

@@ -208,3 +208,11 @@ def test_a_redirect_over_the_network_is_not_followed_either(elsewhere: str) -> N
 def test_nothing_answers_at_a_port_where_nothing_listens() -> None:
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9"):
         Session("http://127.0.0.1:9", lambda _: {}, error_of, retries=Retries(attempts=1)).send(TWICE)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "localhost:8000", "venue.example", "ftp://venue.example", "http://", "http://h:x"]
+)
+def test_an_address_to_which_nothing_can_be_sent_is_refused_before_any_request(address: str) -> None:
+    with pytest.raises(ValueError, match="must be http:// or https:// and a host"):
+        Session(address, lambda _: {}, error_of)

@@ -10,10 +10,10 @@ from cyclopts import App, Parameter
 
 from chalicelib.ops.agents.calling import Caller, Command, Refused
 from chalicelib.ops.agents.operations import IS_DATA, tools
-from chalicelib.ops.cli.arguments import Printed
+from chalicelib.ops.cli.arguments import Printed, read_by
 from chalicelib.ops.cli.failures import Code, CommandFailed
 from tallybook_client import BookDesk, EscrowDesk, TakerDesk, TradeDesk
-from tallybook_client.transport import Session
+from tallybook_client.transport import Session, address_of
 
 VERIFY = "verify"
 VERIFY_ARGUMENTS = {
@@ -35,7 +35,10 @@ def _from(variable: str, help: str) -> Any:
 @app.default
 def serve(
     *,
-    url: Annotated[str, _from("TALLYBOOK_URL", "address of the API; every call goes there")],
+    url: Annotated[
+        str,
+        read_by(address_of, "address of the API; every call goes there", env_var="TALLYBOOK_URL", show_default=False),
+    ],
     allow_writes: Annotated[bool, Parameter(help="offer the tools that change something, too")] = False,
     api_key: Annotated[str | None, _from("TALLYBOOK_API_KEY", "of the book desk")] = None,
     token: Annotated[str | None, _from("TALLYBOOK_API_TOKEN", "of the trade desk")] = None,

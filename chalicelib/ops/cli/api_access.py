@@ -14,9 +14,11 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from chalicelib.ops.cli.arguments import read_by
 from chalicelib.ops.cli.failures import Code, CommandFailed
 from tallybook_client import ApiError, BookDesk, OutcomeUnknown, TallybookError, Unreachable, Unreadable
 from tallybook_client.book.errors import OrderBookNotFound
+from tallybook_client.transport import address_of
 
 DEMO_FILE = Path(".local/demo.json")
 """Written by a local run, beside which a command may be run without saying where the API is."""
@@ -45,6 +47,11 @@ def _named(_type: Any, tokens: Any) -> str:
     return book_id(tokens[0].value)
 
 
+def _address(text: str) -> str:
+    """Return an address to which requests can be sent, or "": a variable that is empty says nothing."""
+    return text and address_of(text)
+
+
 BookId = Annotated[str, Parameter(converter=_named, help="its id, with its instance or without: ob_offchain_001")]
 
 
@@ -53,7 +60,7 @@ BookId = Annotated[str, Parameter(converter=_named, help="its id, with its insta
 class Access:
     """Where the API is, and a key of the book desk."""
 
-    url: Annotated[str | None, Parameter(env_var="TALLYBOOK_URL", help="of the API (a local run's)")] = None
+    url: Annotated[str | None, read_by(_address, "of the API (a local run's)", env_var="TALLYBOOK_URL")] = None
     api_key: Annotated[str | None, Parameter(env_var="TALLYBOOK_API_KEY", help="of the book desk (a local run's)")] = (
         None
     )

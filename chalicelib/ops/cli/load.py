@@ -24,6 +24,7 @@ from chalicelib.ops.cli.arguments import Amount, Printed, read_by, whole
 from chalicelib.ops.cli.output import Asked, prints
 from tallybook_client import ApiError, BookDesk, OutcomeUnknown, Retries, TallybookError
 from tallybook_client.book import NewOrder
+from tallybook_client.transport import address_of
 
 ORDERS_MAX, RATE_MAX, THREADS_MAX = 100_000, 1000, 64
 BAR_CHARACTERS = 40
@@ -99,7 +100,7 @@ def _nothing_more(_printed: Printed) -> Iterable[str]:
 @prints(_nothing_more)
 def place_orders(
     *,
-    url: Annotated[str, Parameter(help="of the API: always in so many words, never from a file or variable")],
+    url: Annotated[str, read_by(address_of, "of the API: always in so many words, never from a file or variable")],
     api_key: Annotated[
         str | None, Parameter(env_var="TALLYBOOK_API_KEY", help="of the book desk (a local run's)")
     ] = None,

@@ -106,3 +106,27 @@ def test_load_takes_no_address_from_a_variable(
         cli.run(["load", "--book", "ob_1", "--customer", "ann", "--orders", "1", "--price", "1", "--quantity", "1"])
     assert "--url" in capsys.readouterr().err
     assert sent == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "orders place --book ob_1 --customer ann --side BUY --price 1 --quantity 1",
+        "load --book ob_1 --customer ann --orders 1 --price 1 --quantity 1",
+        "mcp",
+    ],
+)
+def test_an_address_without_a_scheme_is_wrong_usage_not_an_unknown_outcome(
+    line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.run([*line.split(), "--url", "localhost:8000", "--api-key", "own"])
+    assert ended.value.code == 2
+    assert "must be http:// or https:// and a host" in capsys.readouterr().err
+
+
+def test_an_empty_variable_says_nothing_of_the_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TALLYBOOK_URL", "")
+    with pytest.raises(CommandFailed, match="the address of the API is missing"):
+        cli.run(["orders", "list", "--customer", "ann"])
