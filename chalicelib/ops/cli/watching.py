@@ -129,20 +129,38 @@ def watch_book(
 def _states(desk: BookDesk, feed: Feed, ladder: Ladder, book: str, levels: int) -> Iterator[None]:
     """Yield at each new state of the ladder. Tries again, and says so in the ladder, while the API does not answer."""
     yield
+    is_behind = False  # also after a failure, or a quiet book would stay as it was before
     while True:
         began_s = time.monotonic()
         try:
-            while next(feed).sequence <= ladder.depth.sequence:
-                pass
+            while not is_behind:
+                is_behind = next(feed).sequence > ladder.depth.sequence
             ladder.depth, ladder.changed_s, ladder.trouble = desk.books.depth(book, levels), time.monotonic(), ""
         except (ApiError, Unreachable) as error:
-            if isinstance(error, ApiError) and not error.retryable:
-                raise
-            ladder.trouble = str(failure_of(error, "the API"))
-            time.sleep(AGAIN_S)
+            is_behind, ladder.trouble = True, str(failure_of(error, "the API"))
+            _await_api(error)
             continue
+        is_behind = False
         yield
         time.sleep(max(0.0, began_s + UPDATE_S - time.monotonic()))
+
+
+def _followed(feed: Feed) -> Iterator[Event]:
+    """Yield a feed's events. Goes on where it was while the API does not answer."""
+    while True:
+        try:
+            event = next(feed)
+        except (ApiError, Unreachable) as error:
+            _await_api(error)
+            continue
+        yield event
+
+
+def _await_api(error: ApiError | Unreachable) -> None:
+    """Pause before another attempt. Raises the error if another attempt has the same end."""
+    if isinstance(error, ApiError) and not error.retryable:
+        raise error
+    time.sleep(AGAIN_S)
 
 
 def _shown(depth: Depth) -> Printed:
@@ -185,7 +203,7 @@ def show_trades(
             return {"order_book_id": book, "trades": trades}
         desk.books.one(book)  # the feed of a book that is not there would wait for ever
         try:
-            for event in islice(desk.events(order_book_id=book, types=["trade.executed"]), limit):
+            for event in islice(_followed(desk.events(order_book_id=book, types=["trade.executed"])), limit):
                 print(json.dumps(_trade(event)), flush=True)
         except KeyboardInterrupt:  # the usual end
             pass

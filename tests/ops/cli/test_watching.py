@@ -1,7 +1,10 @@
-"""``book watch``: which states of a book it shows, and that it goes on after the API was away."""
+"""``book watch`` and ``tape --follow``: what they show, and that they go on after the API was away."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -36,12 +39,13 @@ def feed_of(*news: int | Exception) -> Any:
 
     left = list(news)
 
-    class Feed:
+    class Feed(Iterator[Event]):
         def __next__(self) -> Event:
             one = left.pop(0)
             if isinstance(one, Exception):
                 raise one
-            return Event(f"evt_{one}", "depth.changed", datetime.now(UTC), "book/ob_1", one, 0, {})
+            body = {"tradeId": f"trade_{one}", "price": "1", "quantity": "1", "takerSide": "BUY"}
+            return Event(f"evt_{one}", "trade.executed", datetime.now(UTC), "book/ob_1", one, 0, body)
 
     return Feed()
 
@@ -77,6 +81,47 @@ def test_a_watch_goes_on_where_it_was_after_the_api_was_away(monkeypatch: pytest
     next(states)
     assert [trouble.partition(" ")[0] for trouble in seen] == ["nothing", "later"]
     assert (ladder.depth.sequence, ladder.trouble) == (5, "")
+
+
+@pytest.mark.parametrize(("views", "news"), [((3, 3), (Unreachable("away"),)), ((3, Unreachable("away"), 4), (4,))])
+def test_a_quiet_book_is_read_again_once_the_api_is_back(
+    views: tuple[int | Exception, ...], news: tuple[int | Exception, ...]
+) -> None:
+    desk = Desk(*views)
+    ladder = ladder_of(desk)
+    states = _states(desk, feed_of(*news), ladder, "ob_1", 10)  # type: ignore[arg-type]
+    assert len(list(islice(states, 2))) == 2
+    assert (ladder.depth.sequence, ladder.trouble) == (views[-1], "")
+
+
+class Followed:
+    """Access to a desk with one feed."""
+
+    def __init__(self, *news: int | Exception) -> None:
+        self.books = self
+        self._feed = feed_of(*news)
+
+    def desk(self, _book: str) -> Any:
+        return nullcontext(self)
+
+    def one(self, _book: str) -> None:
+        """The book is there."""
+
+    def events(self, **_asked: Any) -> Any:
+        return self._feed
+
+
+def test_a_followed_tape_goes_on_where_it_was_after_the_api_was_away(capsys: pytest.CaptureFixture[str]) -> None:
+    access = Followed(1, Unreachable("away"), ServiceUnavailable(503, "SERVICE_UNAVAILABLE", "later"), 2)
+    watching.show_trades("ob_1", follow=True, limit=2, access=access)  # type: ignore[arg-type]
+    trades = [json.loads(line)["trade_id"] for line in capsys.readouterr().out.splitlines()]
+    assert trades == ["trade_1", "trade_2"]
+
+
+def test_a_key_that_is_revoked_ends_a_followed_tape() -> None:
+    access = Followed(AuthFailed(401, "AUTH_FAILED", "API key is not valid"))
+    with pytest.raises(AuthFailed):
+        watching.show_trades("ob_1", follow=True, limit=2, access=access)  # type: ignore[arg-type]
 
 
 def test_a_key_that_is_revoked_ends_the_watch() -> None:
