@@ -110,7 +110,8 @@ class LocalRun:
             complain(f"Tallybook stops: {explain(error)}")
             exit_code = 1
         except (RunFailed, CommandFailed) as failure:
-            complain(f"Tallybook stops: {failure}")
+            is_row = isinstance(failure.__cause__, UnreadableRow)
+            complain(f"Tallybook stops: {failure}" + (f". {BEGIN_ANEW}" if is_row else ""))
             exit_code = 1
         finally:
             saved = self._stop()

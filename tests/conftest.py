@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from functools import cache
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -118,8 +119,13 @@ def embedded_engine_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """The whole service, started once as ``make run`` does."""
+    yield from started_stack(tmp_path_factory.mktemp("stack"))
+
+
+def started_stack(folder: Path) -> Iterator[RunningStack]:
+    """Run the whole service in a folder."""
     environment = environment_of_stack() | {"TALLYBOOK_WEBHOOKS_ALLOW_LOCAL": "1"}
-    with RunningStack(tmp_path_factory.mktemp("stack") / "local", **environment) as stack:
+    with RunningStack(folder / "local", **environment) as stack:
         yield stack
         drop_own_tables(boto3.client("dynamodb", endpoint_url=stack.aws_endpoint_url), stack.prefix)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra import http_reading, serve
+from infra.demo_access import DemoAccess
 from infra.http_reading import (
     BODY_BYTES_MAX,
     CHUNK_MARKS_BYTES_MAX,
@@ -71,6 +73,7 @@ def served(gateway: Gateway, connections_max: int = 100) -> Iterator[tuple[str, 
         gateway=lambda: gateway,
         in_flight=serve.RequestsInFlight(),
         log=logging.getLogger("tests.requests"),
+        demo=DemoAccess("", Path()),
     )
     with Server((HOST, 0), handler) as server:
         serve.bound_connections(server, connections_max)

@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from infra.settings import ROOT
+from tests.conftest import started_stack
 from tests.infra.stack import RunningStack
 
 pytestmark = pytest.mark.stack
@@ -24,6 +26,12 @@ COMMAND_S_MAX = 60
 def blocks(document: str) -> list[str]:
     """Return the shell blocks of a document, as a reader would copy them."""
     return BLOCK.findall((ROOT / document).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """A service of its own: what the pages print depends on what was done before them."""
+    yield from started_stack(tmp_path_factory.mktemp("pages"))
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ def test_a_cancel_is_answered_with_its_outcome_and_frees_what_was_left(desk: Boo
     with pytest.raises(OrderNotFound):
         desk.orders.cancel(placed.id, "canceller")
     assert desk.orders.one(placed.id, "canceller").cancel_reason == "USER_CANCELLED"
-    with pytest.raises(MethodNotAllowed, match="Allowed here: GET, DELETE"):
+    with pytest.raises(MethodNotAllowed, match="Allowed here: GET, PATCH, DELETE"):
         desk.session.send(Request("PUT", f"{PLACE}/{placed.id}"))
 
 

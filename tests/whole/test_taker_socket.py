@@ -17,6 +17,7 @@ from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.credentials import Credentials
+from tallybook_client.transport import Request
 from tests.whole.test_taker_desk import INSTANCE, Running, running
 
 __all__ = ["running"]
@@ -28,12 +29,13 @@ BOTH = "types=order_status_change,cancellation_request"
 
 def as_taker(running: Running, query: str = BOTH, **headers: str) -> ClientConnection:
     address = f"{running.stack.demo['websocket_url']}/ws/taker/v1?{query}"
-    return connect(address, additional_headers=headers or running.taker.headers, open_timeout=WAIT_S)
+    return connect(address, additional_headers=headers or {"X-API-Key": running.demo["api_key"]}, open_timeout=WAIT_S)
 
 
 def as_browser(running: Running) -> ClientConnection:
     """Connect the maker as a page does, which can set no header."""
-    token = running.maker.headers["Authorization"].removeprefix("Bearer ")
+    credentials = running.maker.session.credentials(Request("GET", "/api/v1/orders"))
+    token = credentials["Authorization"].removeprefix("Bearer ")
     address = f"{running.stack.demo['websocket_url']}/ws/maker/v1?types=order_status_change"
     return connect(address, subprotocols=[Subprotocol("jwt"), Subprotocol(token)], open_timeout=WAIT_S)
 
@@ -62,16 +64,15 @@ def test_a_taker_follows_an_order_up_to_the_cancel_that_its_maker_asks_for(runni
         assert maker.subprotocol == "jwt"
         assert json.loads(taker.recv(WAIT_S))["type"] == "heartbeat"
         order_hash = running.new_order()
-        running.taker.command("lock", order_hash)
-        running.taker.command("fill", order_hash, fill_quantity="4000", tx_hash="0x" + "ab" * 32)
-        running.maker.done("POST", f"/orders/{order_hash}/cancel")
+        running.taker.lock(order_hash)
+        running.taker.fill(order_hash, 4000, tx_hash="0x" + "ab" * 32)
+        running.maker.cancel(order_hash)
         *changes, asked = messages_of(taker, order_hash, 4)
         assert steps(changes) == [(None, "pending"), ("pending", "locked"), ("locked", "partially_filled")]
         assert changes[2]["data"]["metadata"]["blockchain_tx_hash"] == "0x" + "ab" * 32
         assert (asked["type"], asked["data"]["reason"]) == ("cancellation_request", "user_requested")
         me = running.demo["taker_address"]
-        members = {"taker_address": me, "cancellation_success": True, "message": "as you like"}
-        assert running.taker.command("cancel-result", order_hash, **members)[0] == 200
+        running.taker.cancel_result(order_hash, me, grant=True, message="as you like")
         assert steps(messages_of(taker, order_hash, 1)) == [("partially_filled", "cancelled")]
         assert steps(messages_of(maker, order_hash, 4)) == [
             (None, "pending"), ("pending", "locked"), ("locked", "partially_filled"), ("partially_filled", "cancelled"),
@@ -82,10 +83,10 @@ def test_a_taker_that_was_away_gets_first_what_it_missed(running: Running) -> No
     with as_taker(running) as socket:
         cursor = json.loads(socket.recv(WAIT_S))["cursor"]
     order_hash = running.new_order()
-    running.taker.command("lock", order_hash)
+    running.taker.lock(order_hash)
     with as_taker(running, f"{BOTH}&after={cursor}") as socket:
         first, second = messages_of(socket, order_hash, 2)
-        running.taker.command("unlock", order_hash)
+        running.taker.unlock(order_hash)
         assert steps([first, second, *messages_of(socket, order_hash, 1)]) == [
             (None, "pending"), ("pending", "locked"), ("locked", "pending"),
         ]  # fmt: skip

@@ -16,6 +16,7 @@ from cyclopts import Parameter
 
 from chalicelib.ops.cli.arguments import read_by
 from chalicelib.ops.cli.failures import Code, CommandFailed
+from chalicelib.support.consistency import Inconsistent
 from tallybook_client import ApiError, BookDesk, OutcomeUnknown, TallybookError, Unreachable, Unreadable
 from tallybook_client.book.errors import OrderBookNotFound
 from tallybook_client.transport import address_of
@@ -109,7 +110,8 @@ def failure_of(error: TallybookError, url: str, hint: str = "") -> CommandFailed
         return CommandFailed(f"it is not known whether this was done{again}. ({error})", Code.OUTCOME_UNKNOWN)
     if isinstance(error, Unreadable):
         return CommandFailed(f"what answers at {url} is not Tallybook's API, or a later one. ({error})", Code.SETUP)
-    assert isinstance(error, ApiError), error
+    if not isinstance(error, ApiError):
+        raise Inconsistent(f"an error of the client that is unknown here: {error!r}")
     code = _STATUSES.get(error.status, Code.UNAVAILABLE)
     if error.code == "INSUFFICIENT_BALANCE":
         code = Code.INSUFFICIENT_BALANCE
