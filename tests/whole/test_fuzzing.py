@@ -11,6 +11,8 @@ from tests.infra.stack import RunningStack
 
 SECONDS, SEQUENCES = 10, 8
 """Of each desk; with the starts of schemathesis, all of it takes two minutes."""
+STORIES_MAX = 5
+"""Sequences are drawn, so that eight may not come to each step of a story: then eight more are."""
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +26,14 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.mark.stack
 @pytest.mark.parametrize("desk", DESKS)
 def test_links_lead_from_placing_to_showing_and_cancelling(service: Service, desk: str) -> None:
-    done = service.story(desk, SEQUENCES)
-    assert done.succeeded, done.output
-    assert done.good == set(STORIES[desk])
+    good: set[str] = set()
+    for _ in range(STORIES_MAX):
+        done = service.story(desk, SEQUENCES)
+        assert done.succeeded, done.output
+        good |= done.good
+        if good == set(STORIES[desk]):
+            return
+    raise AssertionError(f"only {good} were answered with a success")
 
 
 @pytest.mark.stack
