@@ -120,8 +120,9 @@ GUARDS = [
     Guard(
         "load goes to no address that is not given in so many words",
         "chalicelib/ops/cli/load.py",
-        'url: Annotated[str, Parameter(help="of the API',
-        'url: Annotated[str, Parameter(env_var="TALLYBOOK_URL", help="of the API',
+        'url: Annotated[str, read_by(address_of, "of the API: always in so many words, '
+        'never from a file or variable")]',
+        'url: Annotated[str, Parameter(env_var="TALLYBOOK_URL")]',
         "tests/ops/cli/test_api_access.py::test_load_takes_no_address_from_a_variable",
     ),
 ]

@@ -48,18 +48,19 @@ class Service:
     stack: RunningStack
     folder: Path
 
-    def single_requests(self, desk: str, seconds: int) -> Run:
+    def single_requests(self, desk: str, seconds: int, *options: str) -> Run:
         """Send requests of every operation, each by itself, for some seconds."""
-        return self._run(desk, seconds, "--phases", "examples,coverage,fuzzing", "--max-time", str(seconds))
+        phases = ("--phases", "examples,coverage,fuzzing")
+        return self._run(desk, seconds, *phases, "--max-time", str(seconds), *options)
 
     def sequences(self, desk: str, seconds: int) -> Run:
         """Follow the links between all operations, for some seconds."""
         return self._run(desk, seconds, "--phases", "stateful", "--max-time", str(seconds))
 
-    def story(self, desk: str, sequences: int) -> Run:
+    def story(self, desk: str, sequences: int, *more: str) -> Run:
         """Follow the links between place, show and cancel, in so many sequences."""
         included = [word for name in STORIES[desk] for word in ("--include-operation-id", name)]
-        return self._run(desk, sequences, "--phases", "stateful", "--max-examples", str(sequences), *included)
+        return self._run(desk, sequences, "--phases", "stateful", "--max-examples", str(sequences), *included, *more)
 
     def _run(self, desk: str, seconds: int, *options: str) -> Run:
         answers = self.folder / f"answers-{desk}.json"

@@ -159,7 +159,7 @@ BODIES = {
         timeout={"anyOf": [constant(0), integer(TIMEOUT_S_MIN, TIMEOUT_S_MAX)]},
     )
     | {"additionalProperties": False},
-    "pair_to_cancel": members(pair=Maybe(text(least=1))) | {"additionalProperties": False},
+    "pair_to_cancel": members(pair=Maybe(nullable(text(least=1)))) | {"additionalProperties": False},
 }
 _ORDER = {"pair": "BTC_BRL", "side": "buy", "type": "limit", "amount": 0.01, "price": 350000}
 _BTC = {"pair": "BTC_BRL"}
