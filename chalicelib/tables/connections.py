@@ -153,10 +153,16 @@ class Connections:
             return False
         return True
 
-    def close(self, connection_id: str) -> None:
-        """Remove a connection and all that it is subscribed to; does nothing if it is gone."""
+    def close(self, connection_id: str, *seen: Subscription) -> None:
+        """Remove a connection and all that it is subscribed to; does nothing if it is gone.
+
+        seen: its subscriptions that are known to be there, removed though it is gone: a client that leaves while it
+        subscribes leaves one behind.
+        """
         row = self._database.get(TABLE, forms.connection_key(connection_id))
         if row is None:
+            if seen:
+                self._database.delete_many(TABLE, forms.keys_of_topics(connection_id, [one.topic for one in seen]))
             return
         connection = forms.connection_of(row)
         gone = forms.keys_of_topics(connection_id, connection.topics)

@@ -89,7 +89,7 @@ class Beat:
     def _turn_out(self, one: Subscription) -> None:
         """Send a client nothing more, and close its connection. One that stays open is silent, without heartbeats."""
         try:
-            self.sessions.close(one.connection_id)
+            self.sessions.connections.close(one.connection_id, one)
             self.sessions.sender.close(one.connection_id)
         except Exception:
             logger.exception("a client is not turned out", connection=one.connection_id)
@@ -111,7 +111,7 @@ class Beat:
             if not before.due.by:
                 self.sessions.catch_up(one)
         except Gone:
-            self.sessions.close(one.connection_id)
+            self.sessions.connections.close(one.connection_id, one)
         except Exception:
             logger.exception("a heartbeat is not sent", connection=one.connection_id)
 

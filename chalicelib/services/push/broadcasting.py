@@ -208,7 +208,7 @@ class Broadcaster:
             for message in step.messages:
                 self._sender.send(step.before.connection_id, message)
         except Gone:
-            self._connections.close(step.before.connection_id)
+            self._connections.close(step.before.connection_id, step.before)
             step.after, step.again = None, False
         except Exception as error:
             logger.warning("a message is not sent", exc_info=True, connection=step.before.connection_id)

@@ -213,6 +213,19 @@ def test_a_client_that_is_gone_is_removed_by_its_beat_and_others_get_theirs(worl
         world.connections.get("c")
 
 
+@pytest.mark.parametrize("credential", ["kept", "lost"])
+def test_a_client_that_leaves_while_it_subscribes_leaves_nothing_behind_the_next_beat(
+    world: PushWorld, credential: str
+) -> None:
+    world.connect("c")
+    world.leave_while(lambda: world.connections.subscribe(world.taker("c", credential=credential)), "c")
+    world.desk.disabled.add("lost")
+    assert world.rows_of("c") != []
+    later(world)
+    world.beat().round()
+    assert world.rows_of("c") == []
+
+
 def test_a_client_whose_credential_is_disabled_is_turned_out_with_the_next_beat(world: PushWorld) -> None:
     of_taker(world, "c", credential="lost")
     of_taker(world, "d", credential="kept")

@@ -133,6 +133,22 @@ def test_a_connection_that_is_gone_is_removed_with_all_its_rows(world: PushWorld
         world.connections.get("c")
 
 
+@pytest.mark.parametrize("needs_an_intent", [False, True])
+def test_a_client_that_leaves_while_it_subscribes_leaves_nothing_that_delays_others(
+    world: PushWorld, needs_an_intent: bool
+) -> None:
+    world.connect("c")
+    world.connect("d")
+    world.follow_book("d", BOOK_A)
+    world.leave_while(lambda: world.follow_ann("c") if needs_an_intent else world.follow_book("c", BOOK_A), "c")
+    assert world.rows_of("c") != []
+    batches = [world.happen(BOOK_A, PUBLIC_EVENT, ANNS_EVENT) for _ in range(3)]
+    deliver(world, batches)
+    assert world.clients.of("d") == numbered(*(events[0].event_id for events in batches))
+    assert world.rows_of("c") == []
+    assert world.paused == 0
+
+
 def test_a_connection_that_fails_is_told_again_and_hinders_no_other(world: PushWorld) -> None:
     for name in ("c", "d", "e"):
         world.connect(name)

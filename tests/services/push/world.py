@@ -182,6 +182,25 @@ class PushWorld:
             name, "taker", "all", INSTANCE, (TAKERS, TAKER), None, True, cursor, 1, expires_s, credential
         )
 
+    def leave_while(self, subscribes: Callable[[], object], connection_id: str) -> None:
+        """Have a client leave in the middle of what it subscribes, once its connection names the topic."""
+        change = self.connections._change
+
+        def change_and_close(before: Connection, after: Connection) -> bool:
+            is_changed = change(before, after)
+            self.connections.close(connection_id)
+            return is_changed
+
+        self.connections._change = change_and_close  # type: ignore[method-assign]
+        subscribes()
+        self.connections._change = change  # type: ignore[method-assign]
+        self.clients.gone.add(connection_id)
+
+    def rows_of(self, connection_id: str) -> list[str]:
+        """Return the topics of the rows that name a connection."""
+        rows = self.database.scan("connections")
+        return [row["topic"] for row in rows if connection_id in (row["connection"].partition("/")[0], row["topic"])]
+
     def _subscribed(
         self, name: str, topic: str, subjects: tuple[str, ...], book_id: str | None, cursor: Cursor, beats: bool
     ) -> Subscription:
