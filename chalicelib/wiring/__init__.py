@@ -316,7 +316,7 @@ def aws_client(service: str, timeout_s: float, attempts_max: int, endpoint_url: 
     config = Config(
         connect_timeout=timeout_s,
         read_timeout=timeout_s,
-        max_pool_connections=WRITES_AT_ONCE,
+        max_pool_connections=CONNECTIONS_MAX,
         retries={"total_max_attempts": attempts_max, "mode": "standard"},
     )
     return _session().create_client(service, config=config, endpoint_url=endpoint_url)
