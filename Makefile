@@ -95,7 +95,7 @@ soak: $(INSTALLED)
 	$(BIN)/python benchmarks/soak.py $(if $(SECONDS),--seconds $(SECONDS))
 
 # Twenty subscribers of the feed that are cut off again and again under load. SECONDS=600 is the duration of the load;
-# RATE=40 bounds its orders a second.
+# RATE=40 bounds its orders a second until the first cut.
 feed: $(INSTALLED)
 	$(BIN)/python benchmarks/feed.py $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE))
 

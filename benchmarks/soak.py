@@ -98,13 +98,13 @@ class Workers:
         return results
 
 
-def clients_of(stack: Stack, count: int, seed: int, orders_per_second: float | None = None) -> Workers:
-    """Return client processes that place and cancel orders. orders_per_second: of all together, at most."""
-    each = orders_per_second and orders_per_second / count
-    loads = [
-        soak_client.Load(stack.address, stack.api_key, stack.books, CUSTOMERS, f"{seed}/{number}", each)
-        for number in range(count)
-    ]
+def clients_of(stack: Stack, count: int, seed: int, orders_per_second: float = 0, paced_s: float = 0) -> Workers:
+    """Return client processes that place and cancel orders. orders_per_second: of all together, at most, in their
+    first paced_s seconds.
+    """
+    facts = stack.address, stack.api_key, stack.books, CUSTOMERS
+    each = orders_per_second / count
+    loads = [soak_client.Load(*facts, f"{seed}/{number}", each, paced_s) for number in range(count)]
     return Workers(soak_client.run, loads)
 
 

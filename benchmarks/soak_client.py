@@ -51,7 +51,7 @@ class BookFacts:
 class Load:
     """A client's load. The same load sends the same requests as long as it gets the same answers.
 
-    orders_per_second: what it places at most; None: as fast as it is answered.
+    orders_per_second: what it places at most in its first paced_s seconds; then as fast as it is answered.
     """
 
     address: str
@@ -59,7 +59,8 @@ class Load:
     books: list[BookFacts]
     customers: list[str]
     seed: str
-    orders_per_second: float | None = None
+    orders_per_second: float = 0
+    paced_s: float = 0
 
 
 @dataclass(slots=True)
@@ -215,7 +216,7 @@ def run(load: Load, ready: Barrier, stop: Event, told: Connection) -> None:
     began_s = time.monotonic()
     while not stop.is_set():
         client.act()
-        if load.orders_per_second:
+        if time.monotonic() < began_s + load.paced_s:
             due_s = began_s + len(client.tally.placed) / load.orders_per_second
             stop.wait(max(0.0, due_s - time.monotonic()))
     told.send(client.tally)
