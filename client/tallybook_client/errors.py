@@ -10,9 +10,13 @@ from typing import ClassVar
 
 
 class TallybookError(Exception):
-    """Any failure of a call. attempts: how many requests were sent."""
+    """Any failure of a call. attempts: how many requests were sent.
+
+    follows_a_lost_one: whether a request before the last one may have been carried out.
+    """
 
     attempts = 1
+    follows_a_lost_one = False
 
 
 class Unreachable(TallybookError):

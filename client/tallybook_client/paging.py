@@ -6,10 +6,8 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import count, islice
 from typing import Any, TypeVar
 
-from msgspec import Raw
-
 from tallybook_client.transport import Session, query_of
-from tallybook_client.wire import value_of
+from tallybook_client.wire import Members, member_of
 
 Row = TypeVar("Row")
 
@@ -62,9 +60,9 @@ def by_cursor(
     def rows() -> Iterator[Row]:
         query, cursor = query_of(**asked, page_size=_at_most(page_size, limit)), None
         while True:
-            answer = session.get(path, dict[str, Raw], (*query, *query_of(c=cursor)))
-            yield from value_of(answer[name], kind)
-            cursor = value_of(answer["nc"], str | None)  # type: ignore[arg-type]
+            answer = session.get(path, Members, (*query, *query_of(c=cursor)))
+            yield from member_of(answer, name, kind)
+            cursor = member_of(answer, "nc", str | None)  # type: ignore[arg-type]
             if cursor is None:
                 return
 

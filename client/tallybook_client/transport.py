@@ -97,7 +97,7 @@ class Session:
     """
 
     base_url: str
-    credentials: Callable[[Request], Mapping[str, str]]
+    credentials: Callable[[Request], Mapping[str, str]] = field(repr=False)
     error_of: Callable[[Answer], ApiError]
     http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(maxsize=10))
     retries: Retries = Retries()
@@ -115,7 +115,7 @@ class Session:
             try:
                 return self._sent(request, attempt)
             except (ApiError, Unreachable) as error:
-                error.attempts = attempt
+                error.attempts, error.follows_a_lost_one = attempt, may_be_done
                 failure = error
             may_be_done = may_be_done or _may_be_done(failure)
             pause_s = _pause_s(failure, attempt)
@@ -209,13 +209,18 @@ def path_of(template: str, **parameters: str) -> str:
     >>> path_of("/customers/{ref}/orders", ref="ann/b")
     '/customers/ann%2Fb/orders'
     """
-    return template.format_map({name: quote(value, safe="") for name, value in parameters.items()})
+    return template.format_map({name: _segment(value) for name, value in parameters.items()})
 
 
 def query_of(**parameters: object) -> tuple[tuple[str, str], ...]:
     """Return a query without parameters that are None or empty. Times are ISO 8601; ``from_`` is sent as ``from``."""
     given = {name: value for name, value in parameters.items() if value is not None and value != ""}
     return tuple((name.rstrip("_"), _text(value)) for name, value in given.items())
+
+
+def _segment(text: str) -> str:
+    """Return a text as one segment of a path; one of dots alone would be resolved on the way (RFC 3986, 5.2.4)."""
+    return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
 
 
 def _text(value: object) -> str:

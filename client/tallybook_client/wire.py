@@ -14,6 +14,8 @@ from tallybook_client.errors import Unreadable
 
 T = TypeVar("T")
 
+Members = dict[str, Raw]
+"""An object of an answer, members unread."""
 Amount = Annotated[int, Meta(extra={"is_text": True})]
 """An amount in base units: an int here, a decimal string on the wire."""
 
@@ -46,13 +48,16 @@ class PlainChange(Plain, frozen=True, kw_only=True):
 _WITH_NUMBERS = msgspec.json.Encoder(decimal_format="number")
 
 
-class _Enveloped(Struct):
-    data: Raw
-
-
 def data_of(body: bytes, kind: type[T]) -> T:
     """Return the member ``data`` of an answer as a value of this type. Raises Unreadable."""
-    return value_of(value_of(body, _Enveloped).data, kind)
+    return member_of(value_of(body, Members), "data", kind)
+
+
+def member_of(members: Members, name: str, kind: type[T]) -> T:
+    """Return one member of an object as a value of this type. Raises Unreadable."""
+    if name not in members:
+        raise Unreadable(f"the answer has no {name}", json_of(members))
+    return value_of(members[name], kind)
 
 
 def value_of(text: bytes | Raw, kind: type[T]) -> T:

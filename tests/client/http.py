@@ -52,13 +52,17 @@ Answers = Callable[[HttpRequest], HttpResponse]
 
 
 class InProcess(urllib3.PoolManager):
-    """troubles: of the next requests, in turn; None: nothing goes wrong. An HttpResponse is given as the answer."""
+    """troubles: of the next requests, in turn; None: nothing goes wrong. An HttpResponse is given as the answer.
+
+    is_newer: whether the desk is of a later version, whose objects have a member more.
+    """
 
     def __init__(self, answer: Answers, troubles: Iterable[Trouble | HttpResponse | None] = ()) -> None:
         super().__init__()
         self._answer = answer
         self.troubles = deque(troubles)
         self.sent: list[Sent] = []
+        self.is_newer = False
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **_options: Any) -> Any:
         parts = urlsplit(url)
@@ -78,6 +82,7 @@ class InProcess(urllib3.PoolManager):
             if trouble is Trouble.GATEWAY:
                 response = HttpResponse(502, '{"message": "Internal server error"}')
             status = response.status
-            return Received(response.status, response.body.encode(), urllib3.HTTPHeaderDict(response.headers))
+            text = response.body.replace('{"', '{"newer": "x", "') if self.is_newer else response.body
+            return Received(response.status, text.encode(), urllib3.HTTPHeaderDict(response.headers))
         finally:
             self.sent.append(Sent(method, parts.path, query, sent, body or b"", status))

@@ -86,7 +86,7 @@ def walk(desk: Desk, client: BookDesk) -> None:
     assert client.ledger.balance("ann", gold.token_address).available_balance == big - 10
     assert big - 10 in [one.balance for one in client.ledger.balances("ann")]
     (moved,) = client.ledger.transactions(customer_ref="ann", token_address=gold.token_address, type="credit", **span)
-    assert (moved.id, moved.metadata) == (credit.transaction_id, {"a": [1]})
+    assert (moved.id, moved.metadata and moved.metadata["a"]) == (credit.transaction_id, [1])
     assert list(client.ledger.fees()) == []
 
     settings = NewBook(token_address=gold.token_address, quote_token_address=QUOTE, name="Gold", symbol="XAU/Q")
@@ -125,6 +125,11 @@ def test_every_call_is_one_of_the_desks_operations_and_no_member_of_an_answer_is
         walk(desk, client)
     called = check_requests(http, ROUTES)
     assert called == {route.name for route in ROUTES}, "the client has every operation of the desk"
+
+
+def test_members_of_a_later_version_are_passed_over(desk: Desk, client: BookDesk, http: InProcess) -> None:
+    http.is_newer = True
+    walk(desk, client)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +173,17 @@ def test_a_cancel_whose_answer_is_lost_is_answered_by_the_order_itself(
     http.troubles.append(Trouble.LOST_AFTER)
     cancelled = client.orders.cancel(placed.id, "ann")
     assert (cancelled.id, cancelled.status) == (placed.id, "CANCELLED")
+
+
+def test_a_cancel_of_a_closed_order_stays_refused_where_the_attempts_before_did_nothing(
+    desk: Desk, client: BookDesk, http: InProcess
+) -> None:
+    placed = client.orders.place(order())
+    desk.match()
+    client.orders.cancel(placed.id, "ann")
+    http.troubles.append(Trouble.NO_CONNECTION)
+    with pytest.raises(OrderNotFound):
+        client.orders.cancel(placed.id, "ann")
 
 
 @pytest.mark.parametrize("before", [None, Trouble.LOST_BEFORE])

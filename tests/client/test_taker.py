@@ -111,6 +111,11 @@ def test_every_call_is_one_of_the_desks_operations_and_no_member_of_an_answer_is
     assert check_requests(http, ROUTES) == {route.name for route in ROUTES} - NOT_COVERED.keys()
 
 
+def test_members_of_a_later_version_are_passed_over(maker: MakerDesk, taker: TakerDesk, http: InProcess) -> None:
+    http.is_newer = True
+    walk(maker, taker, http)
+
+
 def test_a_signed_order_has_the_members_of_its_form() -> None:
     assert members_of_form(models.Terms) == set(schema.OrderBody.model_fields)
     assert members_of_form(models.SignedOrder) == set(schema.SignedOrderBody.model_fields)

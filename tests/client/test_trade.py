@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.apis.trade.place_schema import PlaceBody
 from chalicelib.apis.trade.routes import ROUTES
 from tallybook_client import OutcomeUnknown
@@ -20,6 +21,7 @@ from tests.client.http import BASE_URL, InProcess, Trouble
 
 __all__ = ["clock", "desk"]
 PAIR = "BTC_BRL"
+BUSY = HttpResponse(429, '{"error_code": 42900, "message": "wait"}', {"Retry-After": "1"})
 NOT_COVERED = {
     "POST /trade/orders/cancel": "the same as DELETE /orders",
     "POST /trade/orders/cancel-by-external-id": "the same as DELETE /orders/by-external-id",
@@ -122,6 +124,13 @@ def test_every_call_is_one_of_the_desks_operations_and_no_member_of_an_answer_is
     assert check_requests(http, ROUTES) == {route.name for route in ROUTES} - NOT_COVERED.keys()
 
 
+def test_members_of_a_later_version_are_passed_over(
+    desk: SignedDesk, http: InProcess, ann: TradeDesk, ben: TradeDesk
+) -> None:
+    http.is_newer = True
+    walk(desk, http, ann, ben)
+
+
 def test_an_order_can_name_every_member_of_its_form() -> None:
     asked = {one.name for one in fields(PlaceBody)} - {"order_type", "time_in_force", "expires_at_ms"}
     assert members_of_form(NewOrder) == asked | {"type", "immediate_or_cancel", "fill_or_kill", "expiration"}
@@ -137,11 +146,16 @@ def test_an_order_whose_answer_is_lost_is_placed_once_and_shown(
     assert (placed.requested_amount, placed.status) == (Decimal("0.5"), "open")
 
 
-def test_an_external_id_of_another_order_is_refused_at_the_first_attempt(ann: TradeDesk) -> None:
+@pytest.mark.parametrize("before", [None, Trouble.NO_CONNECTION, BUSY], ids=["at once", "unsent", "busy"])
+def test_an_external_id_of_another_order_is_refused_unless_an_attempt_before_may_have_placed_it(
+    ann: TradeDesk, http: InProcess, before: Trouble | HttpResponse | None
+) -> None:
     ann.place(buy(external_id="mine"))
+    http.troubles.append(before)
     with pytest.raises(InvalidParameters) as refused:
-        ann.place(buy(external_id="mine"))
+        ann.place(buy("0.7", external_id="mine"))
     assert list(refused.value.fields) == ["external_id"]
+    assert [one.requested_amount for one in ann.open_orders()] == [Decimal("0.5")]
 
 
 def test_an_order_of_unknown_outcome_is_found_by_its_external_id(ann: TradeDesk, http: InProcess) -> None:
@@ -160,8 +174,10 @@ def test_a_cancel_whose_answer_is_lost_is_answered_by_the_order_itself(
     desk.match()
     http.troubles.append(Trouble.LOST_AFTER)
     assert (ann.cancel(placed.id).id, ann.cancel_all()) == (placed.id, [])
-    with pytest.raises(AlreadyCanceled):
-        ann.cancel(placed.id)
+    for nothing_done in (None, Trouble.NO_CONNECTION, BUSY):
+        http.troubles.append(nothing_done)
+        with pytest.raises(AlreadyCanceled):
+            ann.cancel(placed.id)
 
 
 def test_lists_go_on_by_their_cursor(ann: TradeDesk, http: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,6 +188,10 @@ def test_lists_go_on_by_their_cursor(ann: TradeDesk, http: InProcess, monkeypatc
     assert len(http.sent) == 3
     assert [one.id for one in ann.open_orders(PAIR, limit=3)] == placed[:1:-1]
     assert len(list(ann.statement())) == 4
+
+
+def test_no_secret_is_in_what_is_shown_of_a_desk(desk: SignedDesk, ann: TradeDesk) -> None:
+    assert desk.secret not in repr(ann.session) + repr(ann.market)
 
 
 def test_a_wrong_secret_is_unauthorized(desk: SignedDesk, http: InProcess) -> None:

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 import pytest
 import trustme
@@ -16,7 +17,8 @@ from chalicelib.apis.kit.http import HttpResponse
 from tallybook_client import ApiError, OutcomeUnknown, Retries, Unreachable, Unreadable
 from tallybook_client.book.envelope import error_of
 from tallybook_client.book.errors import CancelPending, InvalidQuantity, RateLimitExceeded, ServiceUnavailable
-from tallybook_client.transport import Repeat, Request, Session
+from tallybook_client.transport import Repeat, Request, Session, path_of
+from tallybook_client.wire import member_of
 from tests.client.http import BASE_URL, InProcess, Trouble
 
 DONE = HttpResponse(200, '{"success": true, "data": 7}')
@@ -156,6 +158,8 @@ def test_an_answer_of_another_form_is_unreadable_and_kept() -> None:
     with pytest.raises(Unreadable) as unreadable:
         Sending(HttpResponse(200, "<html>"))(READ)
     assert unreadable.value.body == b"<html>"
+    with pytest.raises(Unreadable, match="has no ticket"):
+        member_of({}, "ticket", str)
     with pytest.raises(ApiError) as not_the_desks:
         Sending(HttpResponse(404, "<html>"))(READ)
     assert (not_the_desks.value.status, not_the_desks.value.code) == (404, "")
@@ -203,6 +207,12 @@ def test_a_redirect_over_the_network_is_not_followed_either(elsewhere: str) -> N
         with pytest.raises(ApiError) as redirected:
             session.send(TWICE)
     assert redirected.value.status == 307
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_name_of_dots_stays_within_its_part_of_the_path(name: str) -> None:
+    path = path_of("/customers/{ref}/orders", ref=name)
+    assert unquote(urllib3.util.parse_url(BASE_URL + path).path) == f"/customers/{name}/orders"
 
 
 def test_nothing_answers_at_a_port_where_nothing_listens() -> None:

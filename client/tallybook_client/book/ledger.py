@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
-from msgspec import Raw
-
 from tallybook_client.book.envelope import posted
 from tallybook_client.book.models import Balance, BalanceChange, Fees, Token, Transaction, Transfer
 from tallybook_client.paging import by_offset
 from tallybook_client.transport import Session, path_of, query_of
-from tallybook_client.wire import value_of
+from tallybook_client.wire import Members, member_of
 
 T = TypeVar("T")
 BASE = "/custody/api"
@@ -156,7 +154,7 @@ class Ledger:
 
     def _rows(self, path: str, name: str, kind: type[T], query: Sequence[tuple[str, str]]) -> T:
         """Return a page of a list that stands under a name in the answer, beside its total."""
-        return value_of(self._session.get(BASE + path, dict[str, Raw], query)[name], kind)
+        return member_of(self._session.get(BASE + path, Members, query), name, kind)
 
 
 def _movement(

@@ -50,7 +50,7 @@ class Orders:
         try:
             return self._session.send(request).data(Cancelled)
         except OrderNotFound as error:
-            if error.attempts == 1:
+            if not error.follows_a_lost_one:
                 raise
             order = self.one(order_id, customer_ref)
             if order.cancel_reason != "USER_CANCELLED" or order.updated_at is None:

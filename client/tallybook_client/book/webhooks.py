@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from tallybook_client.book.models import Delivery, Webhook, WebhookChange
 from tallybook_client.book.orders import BASE
 from tallybook_client.transport import Repeat, Request, Session, path_of, query_of
-from tallybook_client.wire import json_of, members_of
+from tallybook_client.wire import Members, json_of, member_of, members_of
 
 T = TypeVar("T")
 ALL, ONE = f"{BASE}/webhooks", f"{BASE}/webhooks/{{webhook}}"
@@ -32,7 +32,7 @@ class Webhooks:
 
     def all(self) -> list[Webhook]:
         """Return all endpoints."""
-        return self._session.get(ALL, dict[str, list[Webhook]])["webhooks"]
+        return member_of(self._session.get(ALL, Members), "webhooks", list[Webhook])
 
     def one(self, webhook_id: str) -> Webhook:
         """Return an endpoint. Raises WebhookNotFound."""
@@ -48,7 +48,8 @@ class Webhooks:
 
     def test(self, webhook_id: str) -> str:
         """Send an event of type ``webhook.test``; return the id of its delivery."""
-        return self._write("POST", path_of(f"{ONE}/test", webhook=webhook_id), dict[str, str])["deliveryId"]
+        sent = self._write("POST", path_of(f"{ONE}/test", webhook=webhook_id), Members)
+        return member_of(sent, "deliveryId", str)
 
     def rotate_secret(self, webhook_id: str, hours: int = 24) -> Webhook:
         """Give an endpoint a new secret, shown this once. hours: how long the old one signs too."""
@@ -59,7 +60,7 @@ class Webhooks:
     ) -> list[Delivery]:
         """Return dead letters, or what waits."""
         path, query = path_of(f"{ONE}/deliveries", webhook=webhook_id), query_of(status=status, limit=limit)
-        return self._session.get(path, dict[str, list[Delivery]], query)["deliveries"]
+        return member_of(self._session.get(path, Members, query), "deliveries", list[Delivery])
 
     def delivery(self, webhook_id: str, delivery_id: str) -> Delivery:
         """Return one delivery with its payload. Raises DeliveryNotFound."""

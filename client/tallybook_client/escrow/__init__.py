@@ -38,7 +38,7 @@ from tallybook_client.escrow.models import (
 from tallybook_client.escrow.operator import EscrowOperator
 from tallybook_client.feed import WAIT_S, EventPage, Feed
 from tallybook_client.transport import Session, path_of, query_of
-from tallybook_client.wire import members_of
+from tallybook_client.wire import Members, member_of, members_of
 
 __all__ = ["CustomerForm", "EscrowDesk", "EscrowOperator", "NewOrder", "OrderChange", "WebhookChange"]
 
@@ -241,7 +241,7 @@ class Webhooks:
     def test(self, webhook_id: str) -> str:
         """Send a test event; return the id of its delivery."""
         path = path_of("/webhooks/{id}/test", id=webhook_id)
-        return written(self._session, "POST", path, dict[str, str])["delivery_id"]
+        return member_of(written(self._session, "POST", path, Members), "delivery_id", str)
 
     def rotate_secret(self, webhook_id: str, hours: int = 24) -> Webhook:
         """Give an endpoint a new secret, shown this once. hours: how long the old one signs too."""

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, TypedDict, TypeVar
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from tallybook_client.errors import Unreadable
 from tallybook_client.escrow.errors import BY_CODE, EscrowError
 from tallybook_client.paging import by_page
 from tallybook_client.transport import Answer, Repeat, Request, Session, query_of, retry_after_s
-from tallybook_client.wire import json_with_numbers, value_of
+from tallybook_client.wire import Members, json_with_numbers, member_of, value_of
 
 T = TypeVar("T")
 Row = TypeVar("Row")
@@ -77,8 +77,8 @@ def rows_of(
 
     def page(number: int, size: int) -> tuple[list[Row], bool]:
         query = query_of(**asked, page=number, per_page=size)
-        answer = value_of(session.send(Request("GET", MOUNT + path, query)).body, dict[str, Raw])
-        return value_of(answer["data"], kind), number >= value_of(answer["last_page"], int)
+        answer = value_of(session.send(Request("GET", MOUNT + path, query)).body, Members)
+        return member_of(answer, "data", kind), number >= member_of(answer, "last_page", int)
 
     return by_page(page, PAGE_SIZE_MAX, limit)
 

@@ -10,13 +10,13 @@ from hashlib import sha256
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from tallybook_client.errors import Unreadable
 from tallybook_client.paging import by_page
 from tallybook_client.taker.errors import BY_CODE, TakerError
 from tallybook_client.transport import Answer, Request, Session, query_of, retry_after_s
-from tallybook_client.wire import value_of
+from tallybook_client.wire import Members, member_of, value_of
 
 Row = TypeVar("Row")
 MOUNT = "/api/v1"
@@ -70,8 +70,8 @@ def rows_of(
 
     def page(number: int, size: int) -> tuple[list[Row], bool]:
         query = query_of(**asked, page=number, page_size=size)
-        answer = session.get(MOUNT + path, dict[str, Raw], query)
-        return value_of(answer[name], kind), number >= value_of(answer["total_pages"], int)
+        answer = session.get(MOUNT + path, Members, query)
+        return member_of(answer, name, kind), number >= member_of(answer, "total_pages", int)
 
     return by_page(page, PAGE_SIZE_MAX, limit)
 

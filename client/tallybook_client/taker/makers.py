@@ -30,7 +30,7 @@ from tallybook_client.taker.models import (
 )
 from tallybook_client.taker.wallet import Wallet
 from tallybook_client.transport import Repeat, Request, Session, path_of, query_of
-from tallybook_client.wire import json_of, members_of, value_of
+from tallybook_client.wire import Members, json_of, member_of, members_of, value_of
 
 RENEWED_BEFORE_S = 60
 CONNECTS_MAX = 3
@@ -95,7 +95,7 @@ class MakerDesk:
         try:
             return self.session.send(request).data(Order)
         except Conflict as error:
-            if error.attempts == 1 or "order_hash" not in error.fields:
+            if not error.follows_a_lost_one or "order_hash" not in error.fields:
                 raise
             found = self.order(error.fields["order_hash"])
             if found.signature != signed.signature:
@@ -125,8 +125,7 @@ class MakerDesk:
 
     def next_nonce(self) -> int:
         """Return the highest nonce that the wallet used, plus one."""
-        answer = self.session.get(f"{MOUNT}/orders/maker/next-nonce", dict[str, Any])
-        return int(answer["next_nonce"])
+        return member_of(self.session.get(f"{MOUNT}/orders/maker/next-nonce", Members), "next_nonce", int)
 
     def instrument(self, ticker: str, exchange: int = 0) -> Instrument:
         """Return the ledger's token of a stock. Raises NotFound."""
@@ -166,7 +165,7 @@ class MakerDesk:
             body = json_of(self._connect_body(secrets.token_hex(16)))
             request = Request("POST", f"{MOUNT}/makers/connect", body=body, repeat=Repeat.IF_NOTHING_WAS_DONE)
             try:
-                return self._connecting.send(request).data(dict[str, str])["jwt"]
+                return member_of(self._connecting.send(request).data(Members), "jwt", str)
             except OutcomeUnknown:
                 if attempt == CONNECTS_MAX:
                     raise

@@ -9,8 +9,6 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Literal, TypeVar
 
-from msgspec import Raw
-
 from tallybook_client.feed import WAIT_S, EventPage, Feed
 from tallybook_client.paging import by_cursor, by_page
 from tallybook_client.trade.envelope import error_of, signed_headers
@@ -28,7 +26,7 @@ from tallybook_client.trade.models import (
     TradingFee,
 )
 from tallybook_client.transport import Repeat, Request, Session, path_of, query_of
-from tallybook_client.wire import json_of, members_of, value_of
+from tallybook_client.wire import Members, json_of, member_of, members_of
 
 __all__ = ["NewOrder", "TradeDesk", "public_market"]
 
@@ -49,7 +47,8 @@ class TradeDesk:
     def place(self, order: NewOrder, *, wait_s: int = 0) -> PlacedOrder:
         """Place an order; return it as admitted, or with ``wait_s`` (at most 10) as first matched (R27).
 
-        Its ``external_id`` is the key under which a repeat is placed once: one that finds it used shows that order.
+        Its ``external_id`` is the key under which a repeat is placed once: one that follows a lost answer and finds it
+        used shows that order.
         Raises TradeError; OutcomeUnknown, whose key is the external_id to look for.
         """
         key = order.external_id or str(uuid.uuid4())
@@ -60,7 +59,7 @@ class TradeDesk:
         try:
             return self.session.send(request).data(PlacedOrder)
         except InvalidParameters as error:
-            if error.attempts == 1 or "external_id" not in error.fields:
+            if not error.follows_a_lost_one or "external_id" not in error.fields:
                 raise
             found = self.order(external_id=key)
             return PlacedOrder(**{name: getattr(found, name) for name in PlacedOrder.__struct_fields__})
@@ -77,7 +76,7 @@ class TradeDesk:
         try:
             return self.session.send(Request("DELETE", path, body=body)).data(CancelledOrder)
         except AlreadyCanceled as error:
-            if error.attempts == 1:
+            if not error.follows_a_lost_one:
                 raise
             found = self.order(order_id, external_id=external_id)
             return CancelledOrder(**{name: getattr(found, name) for name in CancelledOrder.__struct_fields__})
@@ -109,7 +108,7 @@ class TradeDesk:
         Return when they are cancelled; None for never (R71).
         """
         request = Request("POST", f"{MOUNT}/orders/cancel-all-after", body=json_of({"timeout": timeout_s}))
-        return self.session.send(request).data(dict[str, datetime | None])["cancel_at"]
+        return member_of(self.session.send(request).data(Members), "cancel_at", datetime | None)  # type: ignore[arg-type]
 
     def order(self, order_id: str | None = None, *, external_id: str | None = None) -> Order:
         """Return an order with its trades, by its id or its external id. Raises NotFound."""
@@ -185,7 +184,7 @@ class TradeDesk:
 
         def page(number: int, size: int) -> tuple[list[StatementRow], bool]:
             query = query_of(start_time=since, end_time=until, current_page=number, page_size=size)
-            rows = value_of(self.session.get(path, dict[str, Raw], query)["statement"], list[StatementRow])
+            rows = member_of(self.session.get(path, Members, query), "statement", list[StatementRow])
             return rows, len(rows) < size
 
         return by_page(page, PAGE_SIZE_MAX, limit)
@@ -197,11 +196,12 @@ class TradeDesk:
     def estimate_price(self, pair: str, side: Literal["buy", "sell"], amount: Decimal | int) -> Decimal:
         """Return the average price that a market order of this amount would have now (R56)."""
         path = path_of(f"{MOUNT}/orders/estimate-price/{{pair}}", pair=pair)
-        return self.session.get(path, dict[str, Decimal], query_of(amount=f"{amount:f}", side=side))["price"]
+        estimate = self.session.get(path, Members, query_of(amount=f"{amount:f}", side=side))
+        return member_of(estimate, "price", Decimal)
 
     def ticket(self) -> str:
         """Return a ticket that says on a WebSocket who the client is: good for a minute, and once."""
-        return self.session.send(Request("POST", f"{MOUNT}/ticket")).data(dict[str, str])["ticket"]
+        return member_of(self.session.send(Request("POST", f"{MOUNT}/ticket")).data(Members), "ticket", str)
 
     def events(self, after: str | None = None, *, pair: str | None = None, wait_s: int = WAIT_S) -> Feed:
         """Return the customer's feed after a cursor, ``"start"``, or from now, of a pair or of all.

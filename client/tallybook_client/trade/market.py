@@ -11,6 +11,7 @@ from tallybook_client.paging import by_cursor
 from tallybook_client.trade.envelope import error_of
 from tallybook_client.trade.models import Currency, Depth, MarketTrade, Pair, Ticker
 from tallybook_client.transport import Session, path_of, query_of
+from tallybook_client.wire import Members, member_of
 
 MOUNT = "/trade"
 PAGE_SIZE_MAX = 1000
@@ -94,7 +95,7 @@ class PublicMarket(Market):
 
     def server_time(self) -> datetime:
         """Return the time of the service, for comparing clocks."""
-        now = self._session.get(f"{MOUNT}/public/server-time", dict[str, int])["timestamp"]
+        now = member_of(self._session.get(f"{MOUNT}/public/server-time", Members), "timestamp", int)
         return datetime.fromtimestamp(now / 1000, UTC)
 
 
