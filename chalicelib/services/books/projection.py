@@ -67,7 +67,8 @@ class Projector:
             self._amendments.end((*key, command_id) for key, command_id in amendments_in(instance, events))
             self._inbox.note_progress(entry.book, reached)
         if halts := [event for event in events if isinstance(event, Halted)]:
-            self._expiries.schedule_all(halt_end(entry.book, halt.until_ms) for halt in halts)
+            # A book that the operator resumes in between halts twice in an entry, often until the same time.
+            self._expiries.schedule_all({halt_end(entry.book, halt.until_ms) for halt in halts})
 
 
 def progress_in(events: Iterable[Event], sequence: int) -> dict[str, Progress]:

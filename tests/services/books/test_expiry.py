@@ -447,6 +447,24 @@ def test_o12_what_waits_for_the_end_of_a_halt_is_decided_then(world: World) -> N
     assert len(rows(world)) == 1
 
 
+def test_o12_a_book_that_halts_twice_in_one_entry_is_woken_once(world: World) -> None:
+    """The operator ends a halt, and the next order halts the book again for the same time, in one journal entry."""
+    world.change(halt_bps=1000, halt_window_s=60, halt_s=10)
+    for price in (50, 60):
+        world.placed("ben", "SELL", 1, price)
+        world.placed("ann", "BUY", 1, price)
+    assert isinstance(world.configuring.resume(INSTANCE, world.config.book_id, None), str)
+    world.stream_new_commands()
+    for price in (50, 60):
+        world.placed("ben", "SELL", 1, price)
+        world.placed("ann", "BUY", 1, price)
+    assert world.deliver() == []
+    (entry,) = world.journal.after(world.book, 0)
+    assert [event["type"] for event in entry.events].count("halted") == 2
+    assert rows(world) == [f"halt/{world.book}"]
+    check_invariants(world, CREDITED)
+
+
 def test_o12_a_halt_whose_row_is_lost_ends_with_the_next_command(world: World) -> None:
     until_ms = halted(world)
     for row in world.database.scan("expiries"):
