@@ -60,6 +60,21 @@ def filled_of(event: FeedEvent) -> int:
     return int(str(event.body.get("filledQuantity", "0")))
 
 
+def price_then(entry: Entry, event: FeedEvent, of_row: int | None) -> int | None:
+    """Return the limit price of an event's order at that event; None: it has none.
+
+    of_row: that of its row, which a later amendment may have changed, unless the order ended by this event. An order
+    that fills in part is a maker, whose price the trade has, or has its price in an earlier event of the entry.
+    """
+    price, order_id = of_row, event.body["orderId"]
+    for one in entry.events[: event.part + 1]:
+        named_by = "makerOrderId" if one.type == "trade.executed" else "orderId"
+        if one.body.get(named_by) == order_id and one.type != "fill.created" and "price" in one.body:
+            told = one.body["price"]
+            price = None if told is None else int(str(told))
+    return price
+
+
 def fills_within(entry: Entry, event: FeedEvent) -> tuple[int, list[tuple[int, int]]]:
     """Return what was filled of an event's order before the entry, then quantity and notional of its fills in it, in
     order.

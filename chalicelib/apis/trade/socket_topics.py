@@ -13,7 +13,15 @@ from chalicelib.apis.trade.market import LEVELS_DEFAULT, public_trade_view
 from chalicelib.apis.trade.pairs import Market, Pairs
 from chalicelib.apis.trade.socket_balances import BalanceMessages
 from chalicelib.apis.trade.socket_depth import LEVELS_A_MESSAGE, delta_views, depth_view
-from chalicelib.apis.trade.socket_events import events_in, fill_of, filled_of, fills_within, notional_of, trade_of
+from chalicelib.apis.trade.socket_events import (
+    events_in,
+    fill_of,
+    filled_of,
+    fills_within,
+    notional_of,
+    price_then,
+    trade_of,
+)
 from chalicelib.apis.trade.tickers import ticker_of
 from chalicelib.apis.trade.views import trade_view
 from chalicelib.domain.books.orders import OrderRow
@@ -193,8 +201,8 @@ class TradeTopics:
         average = notional * unit(base) // filled if filled else None
         is_partly = event.type == "order.amended" and filled
         status = OrderStatus.PARTIALLY_FILLED if is_partly else ORDER_STATUSES[event.type]
-        limit = _told(event, "price", row.price)
-        quantity = _told(event, "quantity", row.quantity) or 0
+        limit = price_then(entry, event, row.price)
+        quantity = int(str(event.body["quantity"]))
         price = limit if limit is not None else average or 0
         return {
             "id": shown(order_id),
@@ -251,12 +259,6 @@ class TradeTopics:
         if market is not None:
             self.markets.set((instance, book_id), market)
         return market
-
-
-def _told(event: FeedEvent, name: str, of_row: int | None) -> int | None:
-    """Return an amount of an order as an event tells it, else that of its row, which may be of a later amendment."""
-    told = event.body.get(name)
-    return of_row if told is None else int(str(told))
 
 
 def _own_book(subscription: Subscription) -> str:

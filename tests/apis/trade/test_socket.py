@@ -221,12 +221,39 @@ def test_an_amended_order_is_told_with_its_terms_of_each_moment(sockets: Sockets
     for terms in (NewTerms(4 * 10**18, None), NewTerms(None, 8)):
         assert isinstance(amending.amend(INSTANCE, "ann", order_id, terms), Queued)
         sockets.desk.match()
+    sockets.ben.place(side="sell", amount="1", price="4")
+    sockets.desk.match()
+    assert isinstance(amending.amend(INSTANCE, "ann", order_id, NewTerms(3 * 10**18, 9)), Queued)
+    sockets.desk.match()
     sockets.follow()
     told = [one["body"] for one in sockets.messages()[1:]]
-    assert [(one["status"], one["price"], one["amount"], one["remaining_amount"]) for one in told][-2:] == [
-        ("executed_partially", 4, 10, 8), ("executed_partially", 4, 8, 6),
+    assert [(one["status"], one["price"], one["amount"], one["remaining_amount"]) for one in told] == [
+        ("open", 5, 10, 10),
+        ("executed_partially", 5, 10, 8),
+        ("executed_partially", 4, 10, 8),
+        ("executed_partially", 4, 8, 6),
+        ("executed_partially", 4, 8, 5),
+        ("executed_partially", 3, 9, 6),
+    ]
+
+
+def test_a_triggered_order_is_told_with_its_price_of_then(sockets: Sockets) -> None:
+    """O8: though it is amended once its fill is decided."""
+    sockets.subscribe("order_status", ticket=sockets.ticket())
+    placed = data_of(sockets.desk.place(side="buy", amount="3", price="6", type="stop_limit", stop_price="5"))
+    sockets.desk.match()
+    trade(sockets, price="5")
+    sockets.ben.place(side="sell", amount="1", price="6")
+    sockets.desk.match()
+    terms = NewTerms(4 * 10**18, None)
+    queued = Amending(sockets.desk.world.database).amend(INSTANCE, "ann", order_id_of(placed["id"], "id"), terms)
+    assert isinstance(queued, Queued)
+    sockets.desk.match()
+    sockets.follow()
+    own = [one["body"] for one in sockets.messages()[1:] if one["body"]["id"] == placed["id"]]
+    assert [(one["status"], one["price"], one["executed_amount"]) for one in own] == [
+        ("open", 6, 0), ("executed_partially", 6, 1), ("executed_partially", 4, 1),
     ]  # fmt: skip
-    assert told[0]["price"] == 5
 
 
 def test_a_customer_gets_its_trades_balances_and_orders(sockets: Sockets) -> None:
