@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from tallybook_client.book import BookDesk
-from tallybook_client.errors import ApiError, OutcomeUnknown, TallybookError, Unreachable, Unreadable
+from tallybook_client.errors import ApiError, OutcomeUnknown, TallybookError, TlsFailed, Unreachable, Unreadable
 from tallybook_client.escrow import EscrowDesk, EscrowOperator
 from tallybook_client.feed import START, Event, Feed
 from tallybook_client.taker import MakerDesk, TakerDesk
@@ -31,6 +31,7 @@ __all__ = [
     "Retries",
     "TakerDesk",
     "TallybookError",
+    "TlsFailed",
     "TradeDesk",
     "Unreachable",
     "Unreadable",

@@ -23,6 +23,10 @@ class Unreachable(TallybookError):
     """No answer came, and nothing was changed: the request was a read, or it was never sent."""
 
 
+class TlsFailed(Unreachable):
+    """What answers does not speak TLS, or has no valid certificate. Nothing was sent, and a repeat ends alike."""
+
+
 class Unreadable(TallybookError):
     """An answer is not of the form that this version of the client knows. body: the answer as it came."""
 

@@ -3,6 +3,7 @@
 | what happened | reads, and writes under a key | other writes |
 | --- | --- | --- |
 | no connection: nothing was sent | again | again |
+| no TLS, or no valid certificate: nothing was sent | its error | its error |
 | 429, or 503 with Retry-After: nothing was done | again, after that time | again, after that time |
 | the answer was lost, or is 5xx | again | OutcomeUnknown |
 
@@ -22,13 +23,17 @@ from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 import urllib3
+from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from tallybook_client.errors import ApiError, OutcomeUnknown, Unreachable
+from tallybook_client.errors import ApiError, OutcomeUnknown, TlsFailed, Unreachable
 from tallybook_client.wire import data_of
 
 T = TypeVar("T")
 CONNECT_S_MAX = 5
 FIRST_PAUSE_S, PAUSE_S_MAX = 0.1, 5.0
+_NO_TLS = frozenset(("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"))
+"""What OpenSSL, up to 3.1 and since, says of an answer in plain text to the begin of TLS."""
 GATE_STATUSES = frozenset((401, 403, 429))
 """Answers that a desk gives before it looks at the key of a write: they tell nothing of an earlier attempt."""
 
@@ -107,6 +112,7 @@ class Session:
 
     def __post_init__(self) -> None:
         address_of(self.base_url)
+        self.http.pool_classes_by_scheme = self.http.pool_classes_by_scheme | {"https": _TlsPool}
 
     def send(self, request: Request) -> Answer:
         """Return the answer of 2xx. Raises ApiError, Unreachable, OutcomeUnknown."""
@@ -149,11 +155,9 @@ class Session:
                 retries=False,
                 redirect=False,
             )
-        except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
-            raise Unreachable(f"{self.base_url} does not answer: {error}") from error
-        except urllib3.exceptions.HTTPError as error:
-            if isinstance(error.__cause__ or error.__context__, ssl.SSLCertVerificationError):
-                raise Unreachable(f"{self.base_url} has no valid certificate: {error}") from error
+        except (NewConnectionError, ConnectTimeoutError) as error:
+            raise _unreachable(self.base_url, error) from error
+        except HTTPError as error:
             raise _AnswerLost(f"{self.base_url} gave no answer: {error}") from error
         answer = Answer(response.status, response.headers, response.data, attempt)
         if not 200 <= answer.status < 300:
@@ -163,6 +167,30 @@ class Session:
 
 class _AnswerLost(Unreachable):
     """A request was sent, or a part of it, and its answer did not come."""
+
+
+class _TlsConnection(HTTPSConnection):
+    """A connection over TLS. If its handshake fails, no connection was made: nothing of a request was sent."""
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+def _unreachable(base_url: str, error: HTTPError) -> Unreachable:
+    """Return what a connection that could not be made is to the caller."""
+    cause = error.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return TlsFailed(f"{base_url} has no valid certificate: {error}")
+    if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
+        return TlsFailed(f"{base_url} does not answer in TLS; is it http:// there? {error}")
+    return Unreachable(f"{base_url} does not answer: {error}")
 
 
 def _may_be_done(failure: ApiError | Unreachable) -> bool:
@@ -180,7 +208,7 @@ def _tells_nothing(failure: ApiError | Unreachable) -> bool:
 
 
 def _may_repeat(request: Request, failure: ApiError | Unreachable) -> bool:
-    if isinstance(failure, ApiError) and not failure.retryable:
+    if isinstance(failure, TlsFailed) or (isinstance(failure, ApiError) and not failure.retryable):
         return False
     return request.repeat is Repeat.ALWAYS or not _may_be_done(failure)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
@@ -14,7 +16,7 @@ import trustme
 import urllib3
 
 from chalicelib.apis.kit.http import HttpResponse
-from tallybook_client import ApiError, OutcomeUnknown, Retries, Unreachable, Unreadable
+from tallybook_client import ApiError, OutcomeUnknown, Retries, TlsFailed, Unreachable, Unreadable
 from tallybook_client.book.envelope import error_of
 from tallybook_client.book.errors import CancelPending, InvalidQuantity, RateLimitExceeded, ServiceUnavailable
 from tallybook_client.transport import Repeat, Request, Session, path_of
@@ -173,6 +175,36 @@ def test_a_redirect_is_not_followed_so_nothing_goes_to_another_address() -> None
 
 
 @pytest.fixture
+def plain() -> Iterator[str]:
+    """The address, with https, of a server without TLS."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Say nothing of requests that are none."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"https://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def closing() -> Iterator[str]:
+    """The address, with https, of a server that closes each connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def close_each() -> None:
+            with suppress(OSError):
+                while True:
+                    server.accept()[0].close()
+
+        threading.Thread(target=close_each, daemon=True).start()
+        yield f"https://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
 def elsewhere() -> Iterator[str]:
     """The address of a server whose certificate nobody has vouched for; it redirects whoever asks all the same."""
 
@@ -194,9 +226,22 @@ def elsewhere() -> Iterator[str]:
 
 
 def test_nothing_is_sent_to_a_server_without_a_valid_certificate(elsewhere: str) -> None:
-    with pytest.raises(Unreachable, match="no valid certificate") as refused:
-        Session(elsewhere, lambda _: {}, error_of, retries=Retries(attempts=1)).send(TWICE)
-    assert not isinstance(refused.value, OutcomeUnknown)
+    with pytest.raises(TlsFailed, match="no valid certificate") as refused:
+        Session(elsewhere, lambda _: {}, error_of).send(TWICE)
+    assert refused.value.attempts == 1
+
+
+@pytest.mark.parametrize("request_", [READ, ONCE, TWICE])
+def test_tls_at_a_plain_port_is_said_to_be_that_and_not_an_unknown_outcome(plain: str, request_: Request) -> None:
+    with pytest.raises(TlsFailed, match="is it http:// there") as refused:
+        Session(plain, lambda _: {}, error_of).send(request_)
+    assert refused.value.attempts == 1
+
+
+def test_a_write_whose_connection_ends_before_tls_stands_was_not_carried_out(closing: str) -> None:
+    with pytest.raises(Unreachable) as refused:
+        Session(closing, lambda _: {}, error_of, pause=lambda _: None).send(TWICE)
+    assert (refused.value.attempts, type(refused.value)) == (ATTEMPTS, Unreachable)
 
 
 def test_a_redirect_over_the_network_is_not_followed_either(elsewhere: str) -> None:

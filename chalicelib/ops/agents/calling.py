@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.ops.agents.operations import IS_DATA, KEY, NAMES, WAIT, Tool
-from tallybook_client import ApiError, OutcomeUnknown, TallybookError
+from tallybook_client import ApiError, OutcomeUnknown, TallybookError, TlsFailed
 from tallybook_client.transport import Repeat, Request, Session, path_of, query_of
 from tallybook_client.wire import json_of
 
@@ -74,7 +74,7 @@ class Caller:
             again = f"repeat it with {NAMES[KEY]} {error.key}" if error.key else "look before you repeat it"
             raise Refused("OUTCOME_UNKNOWN", f"It may have been carried out: {again}. {error}") from error
         except TallybookError as error:
-            raise Refused("UNREACHABLE", str(error), retryable=True) from error
+            raise Refused("UNREACHABLE", str(error), retryable=not isinstance(error, TlsFailed)) from error
         body = json.loads(answer.body, parse_float=str)  # exact decimals, as text
         return body["data"] if set(body) <= WRAPPING else body
 

@@ -17,7 +17,7 @@ from cyclopts import Parameter
 from chalicelib.ops.cli.arguments import read_by
 from chalicelib.ops.cli.failures import Code, CommandFailed
 from chalicelib.support.consistency import Inconsistent
-from tallybook_client import ApiError, BookDesk, OutcomeUnknown, TallybookError, Unreachable, Unreadable
+from tallybook_client import ApiError, BookDesk, OutcomeUnknown, TallybookError, TlsFailed, Unreachable, Unreadable
 from tallybook_client.book.errors import OrderBookNotFound
 from tallybook_client.transport import address_of
 
@@ -103,6 +103,8 @@ def _near(desk: BookDesk, book: str | None) -> str:
 
 def failure_of(error: TallybookError, url: str, hint: str = "") -> CommandFailed:
     """Return what a failed call is to the user. hint: more words about a desk's answer."""
+    if isinstance(error, TlsFailed):
+        return CommandFailed(f"{error}; {WHERE}", Code.SETUP)
     if isinstance(error, Unreachable):
         return CommandFailed(f"nothing answers at {url}. {WHERE}. ({error})", Code.UNREACHABLE)
     if isinstance(error, OutcomeUnknown):

@@ -22,7 +22,7 @@ from chalicelib.ops.cli.accounts import units
 from chalicelib.ops.cli.api_access import Access, BookId, failure_of, iso
 from chalicelib.ops.cli.arguments import Printed, read_by, whole
 from chalicelib.ops.cli.output import Asked
-from tallybook_client import ApiError, BookDesk, Event, Feed, Unreachable
+from tallybook_client import ApiError, BookDesk, Event, Feed, TlsFailed, Unreachable
 from tallybook_client.book.models import Depth, Level
 
 LEVELS_MAX, LIMIT_MAX = 100, 10**9 - 1
@@ -158,7 +158,7 @@ def _followed(feed: Feed) -> Iterator[Event]:
 
 def _await_api(error: ApiError | Unreachable) -> None:
     """Pause before another attempt. Raises the error if another attempt has the same end."""
-    if isinstance(error, ApiError) and not error.retryable:
+    if isinstance(error, TlsFailed) or (isinstance(error, ApiError) and not error.retryable):
         raise error
     time.sleep(AGAIN_S)
 

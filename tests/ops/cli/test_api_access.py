@@ -15,7 +15,7 @@ from chalicelib.ops import cli
 from chalicelib.ops.cli.api_access import Access, failure_of
 from chalicelib.ops.cli.failures import Code, CommandFailed
 from infra.settings import ROOT
-from tallybook_client import OutcomeUnknown, TallybookError, Unreachable, Unreadable
+from tallybook_client import OutcomeUnknown, TallybookError, TlsFailed, Unreachable, Unreadable
 from tallybook_client.book import errors
 
 LOCAL, OTHER = "http://127.0.0.1:8000", "https://venue.example"
@@ -67,6 +67,7 @@ def test_without_a_local_run_the_address_and_the_key_have_to_be_given(
     ("error", "code", "words"),
     [
         (Unreachable("refused"), Code.UNREACHABLE, f"nothing answers at {OTHER}"),
+        (TlsFailed("no TLS; is it http:// there?"), Code.SETUP, "no TLS; is it http:// there?; --url"),
         (OutcomeUnknown("lost", "key-1"), Code.OUTCOME_UNKNOWN, "--key key-1"),
         (Unreadable("no JSON", b"<html>"), Code.SETUP, "not Tallybook's API"),
         (errors.AuthFailed(401, "AUTH_FAILED", "API key is not valid"), Code.CREDENTIALS, "tallybook key create"),
