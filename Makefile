@@ -113,9 +113,10 @@ mutants: $(INSTALLED)
 unguarded: $(INSTALLED)
 	$(BIN)/python benchmarks/unguarded.py
 
-# Sends requests that schemathesis draws from the OpenAPI documents to a service of its own. SECONDS=600 is how long.
+# Sends requests that schemathesis draws from the OpenAPI documents to a service of its own. SECONDS=600 is how long;
+# SEED=4711 draws the same requests again (a failure names its seed).
 fuzz: $(INSTALLED)
-	$(BIN)/python -m tests.fuzzing $(or $(SECONDS),600)
+	$(BIN)/python -m tests.fuzzing $(or $(SECONDS),600) $(SEED)
 
 # Sends the examples of the desks' descriptions to desks in memory, records what is answered, and writes the OpenAPI
 # documents: docs/description.md.

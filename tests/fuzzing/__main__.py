@@ -1,4 +1,4 @@
-"""``python -m tests.fuzzing SECONDS`` starts a service, sends requests to each desk, and prints what is wrong."""
+"""``python -m tests.fuzzing SECONDS [SEED]`` starts a service, sends requests to each desk, and prints what is wrong."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.fuzzing.run import DESKS, Service
 from tests.infra.stack import RunningStack
 
 
-def main(seconds: int) -> int:
-    failed = 0
+def main(seconds: int, *seed: str) -> int:
+    failed, options = 0, [word for number in seed for word in ("--seed", number)]
     with tempfile.TemporaryDirectory() as name, RunningStack(Path(name) / "local") as stack:
         service, each_s = Service(stack, Path(name)), max(1, seconds // len(DESKS) // 2)
         for desk in DESKS:
             for send in (service.single_requests, service.sequences):
-                done = send(desk, each_s)
+                done = send(desk, each_s, *options)
                 print(f"{desk}, {send.__name__}: {sum(done.answers.values())} requests", flush=True)
                 if not done.succeeded:
                     failed += 1
@@ -25,4 +25,4 @@ def main(seconds: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(int(sys.argv[1]), *sys.argv[2:]))

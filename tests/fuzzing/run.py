@@ -53,9 +53,9 @@ class Service:
         phases = ("--phases", "examples,coverage,fuzzing")
         return self._run(desk, seconds, *phases, "--max-time", str(seconds), *options)
 
-    def sequences(self, desk: str, seconds: int) -> Run:
+    def sequences(self, desk: str, seconds: int, *options: str) -> Run:
         """Follow the links between all operations, for some seconds."""
-        return self._run(desk, seconds, "--phases", "stateful", "--max-time", str(seconds))
+        return self._run(desk, seconds, "--phases", "stateful", "--max-time", str(seconds), *options)
 
     def story(self, desk: str, sequences: int, *more: str) -> Run:
         """Follow the links between place, show and cancel, in so many sequences."""
