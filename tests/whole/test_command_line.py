@@ -277,8 +277,10 @@ def test_load_in_a_pipe_counts_every_order_once_and_is_no_faster_than_asked(
     assert told["seconds"] >= 19 / 40
     assert 0 < told["p50_ms"] <= told["p99_ms"] <= told["max_ms"]
     refused = load(3).replace(f"--quantity {UNIT}", "--quantity 1")
-    told = json.loads(piped(venue, f"{refused} --url {venue.base_url}", environment).stdout)
-    assert (told["placed"], sum(told["refused"].values())) == (0, 3)
+    done = piped(venue, f"{refused} --url {venue.base_url}", environment)
+    told = json.loads(done.stdout)
+    assert (told["placed"], sum(told["refused"].values()), done.returncode) == (0, 3, 1)
+    assert json.loads(done.stderr)["error"]["code"] == "REFUSED"
 
 
 def test_load_goes_to_no_address_that_is_not_given_in_so_many_words(

@@ -33,11 +33,11 @@ from chalicelib.apis.kit.description import (
     text,
     words,
 )
-from chalicelib.apis.kit.idempotency import KEY
 from chalicelib.apis.kit.tabular import Format
 from chalicelib.domain.books.admission import BATCH_ORDERS_MAX
 from chalicelib.domain.books.vocabulary import BookStatus, OrderStatus
 from chalicelib.domain.ledger.transactions import TransactionType
+from chalicelib.domain.tenancy.answers import KEY
 from chalicelib.domain.webhooks.endpoint import DeliveryStatus
 from chalicelib.services.feed.types import ALL_TYPES, INSTANCE_TYPES
 

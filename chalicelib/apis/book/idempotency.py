@@ -12,8 +12,8 @@ from chalicelib.apis.book.envelope import Envelope, Fault
 from chalicelib.apis.book.schema import body_hash
 from chalicelib.apis.kit import idempotency
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.apis.kit.idempotency import KEY_RULE, REPLAYED, KeyRules
-from chalicelib.domain.tenancy.answers import Answer
+from chalicelib.apis.kit.idempotency import REPLAYED, KeyRules
+from chalicelib.domain.tenancy.answers import KEY_RULE, Answer
 from chalicelib.services.answers import Answers, KeptAnswer, Settled, StillPending
 
 SERVER_FAULT = 500

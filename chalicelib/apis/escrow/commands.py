@@ -25,9 +25,9 @@ from chalicelib.apis.escrow.gate import Caller
 from chalicelib.apis.escrow.objects import View
 from chalicelib.apis.escrow.schema import Schema, canonical
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.apis.kit.idempotency import KEY_RULE, REPLAYED, KeyRules, answer_once, idempotency_key
+from chalicelib.apis.kit.idempotency import REPLAYED, KeyRules, answer_once, idempotency_key
 from chalicelib.domain.escrow.faults import Forbidden, Invalid
-from chalicelib.domain.tenancy.answers import Answer
+from chalicelib.domain.tenancy.answers import KEY_RULE, Answer
 from chalicelib.services.answers import FINISH_WITHIN_MS, Answers, KeptAnswer, Receipt
 from chalicelib.support.canonical import digest
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable

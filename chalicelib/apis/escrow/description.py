@@ -39,8 +39,8 @@ from chalicelib.apis.kit.description import (
     text,
     words,
 )
-from chalicelib.apis.kit.idempotency import KEY
 from chalicelib.domain.escrow.lifecycle import Status
+from chalicelib.domain.tenancy.answers import KEY
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.services.feed.types import MERCHANT_TYPES
 

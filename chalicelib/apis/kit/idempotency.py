@@ -6,19 +6,16 @@ own, if its desk says so. All other failures leave the key free.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.domain.tenancy.answers import Answer
+from chalicelib.domain.tenancy.answers import KEY, Answer
 from chalicelib.services.answers import KeptAnswer, OtherRequest
 from chalicelib.support.outcomes import ReceiptExists
 
 REPLAYED = {"Idempotent-Replay": "true"}
 """The header of a replayed answer."""
-KEY_RULE = "must be 8 to 200 characters of A-Z a-z 0-9 _ - : ."
-KEY = re.compile(r"[A-Za-z0-9_\-:.]{8,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class KeyRules:
 
 
 def idempotency_key(request: HttpRequest, malformed: Callable[[], Exception]) -> str | None:
-    """Return the request's key, None without one. Raises what ``malformed`` returns if the key breaks KEY_RULE."""
+    """Return the request's key, None without one. Raises what ``malformed`` returns if the key is malformed."""
     key = request.headers.get("idempotency-key")
     if key is not None and not KEY.fullmatch(key):
         raise malformed()

@@ -84,8 +84,11 @@ class _Call:
             raise failure from error
 
 
-def new_app() -> App:
-    """Return the command line: what its ``meta`` parses, it returns as a _Call, or None once a help is printed."""
+def new_app(summary_of: Callable[[str, str], str | None] = lambda _module, _name: None) -> App:
+    """Return the command line: what its ``meta`` parses, it returns as a _Call, or None once a help is printed.
+
+    summary_of: a command's line in the list of all commands; without it, a command is imported to be listed.
+    """
     app = App(
         name="tallybook",
         help="Run a Tallybook deployment's tenants and ledger.",
@@ -97,7 +100,8 @@ def new_app() -> App:
         result_action="return_value",
     )
     for name, place in COMMANDS.items():
-        app.command(f"{__name__}.{place}", name=name)
+        module, _, attribute = f"{__name__}.{place}".partition(":")
+        app.command(f"{module}:{attribute}", name=name, help=summary_of(module, attribute))
 
     @app.command
     def completion(shell: Literal["bash", "zsh", "fish"], /) -> Printed:
@@ -141,9 +145,11 @@ def main() -> int:
 
 def _main(arguments: Sequence[str]) -> int:
     call = _parsed(arguments)
+    lines = getattr(call.command, "lines", None)
     try:
-        show(call.run(), call.how, getattr(call.command, "lines", None))
+        show(call.run(), call.how, lines)
     except CommandFailed as failure:
+        show(dict(failure.printed), call.how, lines)
         show_failure(failure, call.how)
         return failure.code.exit_status
     return 0
@@ -151,11 +157,14 @@ def _main(arguments: Sequence[str]) -> int:
 
 def _parsed(arguments: Sequence[str]) -> _Call:
     """Return the call. Raises SystemExit after the help, and for wrong usage after a message."""
+    app = APP
     if not arguments or arguments[0] in APP.help_flags:
-        for name in COMMANDS:
-            APP[name]  # imports it, for its help
+        from chalicelib.ops.cli.summaries import summary  # imports what parses Python
+
+        app = new_app(summary)
     try:
-        call: _Call | None = APP.meta(list(arguments))
+        _refuse_underscores(arguments)
+        call: _Call | None = app.meta(list(arguments))
     except CycloptsError as error:
         failure = CommandFailed(str(error), Code.USAGE)
         show_failure(failure, How(wants_json="--json" in arguments))
@@ -163,3 +172,13 @@ def _parsed(arguments: Sequence[str]) -> _Call:
     if call is None:  # the help is printed
         raise SystemExit(0)
     return call
+
+
+def _refuse_underscores(arguments: Sequence[str]) -> None:
+    """Raise CycloptsError for an option with underscores, which cyclopts takes for the same with dashes."""
+    for argument in arguments:
+        option = argument.partition("=")[0]
+        if argument == "--":
+            return
+        if option.startswith("--") and "_" in option:
+            raise CycloptsError(msg=f"Unknown option: {option}. Did you mean {option.replace('_', '-')}?")

@@ -62,6 +62,10 @@ def serve(
     except ImportError as error:
         missing = f"the library of the protocol is missing (make mcp installs it): {error}"
         raise CommandFailed(missing, Code.SETUP) from error
+    if bool(token) != bool(token_secret):
+        raise CommandFailed("--token and --token-secret are given together, or neither", Code.USAGE)
+    if taker_secret and not taker_key:
+        raise CommandFailed("--taker-secret is of no use without --taker-key", Code.USAGE)
     sessions: dict[str, Session] = {}
     if api_key:
         sessions["book"] = BookDesk(url, api_key).session

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 REFUSED, WRONG_USAGE, ASK_AGAIN, WRONG_SETUP, UNKNOWN_OUTCOME = 1, 2, 3, 4, 5
 """Exit statuses of failures, by what is to be done: nothing was changed, except where the outcome is unknown."""
@@ -53,10 +55,14 @@ _EXIT_STATUSES = {
 
 @dataclass
 class CommandFailed(Exception):
-    """The command failed and changed nothing, unless its outcome is unknown. The message says why."""
+    """The command failed and changed nothing, unless its outcome is unknown. The message says why.
+
+    printed: a result that is shown all the same.
+    """
 
     message: str
     code: Code = Code.REFUSED
+    printed: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.message

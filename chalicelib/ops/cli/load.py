@@ -19,10 +19,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.ops.cli.api_access import Access, BookId
+from chalicelib.ops.cli.api_access import Access, BookId, failure_of
 from chalicelib.ops.cli.arguments import Amount, Printed, read_by, whole
+from chalicelib.ops.cli.failures import Code, CommandFailed
 from chalicelib.ops.cli.output import Asked, prints
-from tallybook_client import ApiError, BookDesk, OutcomeUnknown, Retries, TallybookError
+from tallybook_client import ApiError, BookDesk, OutcomeUnknown, Retries, TallybookError, Unreachable
 from tallybook_client.book import NewOrder
 from tallybook_client.transport import address_of
 
@@ -34,12 +35,13 @@ app = App(name="load")
 
 @dataclass
 class Results:
-    """What came of the orders so far. answers_s: from when each order was due, in seconds."""
+    """What came of the orders so far. answers_s: from when each order was due, in seconds. failure: the last one."""
 
     wanted: int
     began_s: float
     answers_s: list[float] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
+    failure: TallybookError | None = None
 
     def printed(self) -> Printed:
         answers = sorted(self.answers_s)
@@ -137,7 +139,19 @@ def place_orders(
         desk.books.one(book)  # whoever names another book, or has no key, is told before the first order
         with Live(results, refresh_per_second=4) if is_live else nullcontext():
             _send(desk, planned, rate, results)
-    return results.printed()
+    printed = results.printed()
+    if results.failure is not None and not printed["placed"]:
+        raise _nothing_placed(results.failure, url, printed)
+    return printed
+
+
+def _nothing_placed(last: TallybookError, url: str, printed: Printed) -> CommandFailed:
+    """Return the failure of a load of which no order is known to be placed. It shows the counts all the same."""
+    if "OUTCOME_UNKNOWN" in printed["refused"]:
+        told = "no order is known to be placed, and of some it is not known; look at the customers' orders"
+        return CommandFailed(told, Code.OUTCOME_UNKNOWN, printed)
+    failure = failure_of(last, url)
+    return CommandFailed(f"no order was placed; of the last: {failure}", failure.code, printed)
 
 
 def _send(desk: BookDesk, planned: list[NewOrder], rate: int, results: Results) -> None:
@@ -150,12 +164,9 @@ def _send(desk: BookDesk, planned: list[NewOrder], rate: int, results: Results) 
         time.sleep(max(0.0, due_s - time.monotonic()))
         try:
             desk.orders.place(order)
-        except ApiError as error:
-            results.refused[error.code or str(error.status)] += 1
-        except OutcomeUnknown:
-            results.refused["OUTCOME_UNKNOWN"] += 1
-        except TallybookError:
-            results.refused["UNREACHABLE"] += 1
+        except TallybookError as error:
+            results.refused[_code_of(error)] += 1
+            results.failure = error
         results.answers_s.append(time.monotonic() - due_s)
 
     with ThreadPoolExecutor(threads) as pool:
@@ -164,3 +175,11 @@ def _send(desk: BookDesk, planned: list[NewOrder], rate: int, results: Results) 
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _code_of(error: TallybookError) -> str:
+    if isinstance(error, ApiError):
+        return error.code or str(error.status)
+    if isinstance(error, OutcomeUnknown):
+        return "OUTCOME_UNKNOWN"
+    return "UNREACHABLE" if isinstance(error, Unreachable) else "UNREADABLE"

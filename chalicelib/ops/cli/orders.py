@@ -7,15 +7,21 @@ from typing import Annotated, Literal
 from cyclopts import App, Group, Parameter
 from cyclopts.validators import LimitedChoice
 
+from chalicelib.domain.tenancy.answers import KEY, KEY_RULE
 from chalicelib.ops.cli.api_access import Access, BookId, iso
-from chalicelib.ops.cli.arguments import Amount, Customer, Printed, read_by, whole
+from chalicelib.ops.cli.arguments import Amount, Customer, Printed, pattern, read_by, whole
+from chalicelib.ops.cli.failures import Code, CommandFailed
 from tallybook_client.book import NewOrder
 from tallybook_client.book.models import Order
+from tallybook_client.wire import members_of
 
 WAIT_S_MAX, LIMIT_MAX = 10, 100_000
 _LOCAL = Access()
 _TERMS = ("Parameters", Group("", validator=LimitedChoice(1, 2), show=False))
-IdempotencyKey = Annotated[str | None, Parameter(help="Idempotency-Key: done once under it, however often asked")]
+IdempotencyKey = Annotated[
+    str | None,
+    read_by(pattern(KEY.pattern, KEY_RULE), "Idempotency-Key: done once under it, however often asked"),
+]
 OrderId = Annotated[str, Parameter(help="as in ord_...", metavar="ORDER")]
 
 app = App(name="orders", help="Orders of a venue's customers, over HTTP.")
@@ -41,6 +47,8 @@ def place(
     $ tallybook orders place --book ob_offchain_001 --customer cust_12345 \\
         --side BUY --price 100000000000000000000 --quantity 5000000000000000000
     """
+    if type == "MARKET" and price is not None:
+        raise CommandFailed("a MARKET order has no price: leave out --price, or let it be LIMIT", Code.USAGE)
     order = NewOrder(
         order_book_id=book,
         customer_ref=customer,
@@ -52,7 +60,8 @@ def place(
         post_only=post_only or None,
     )
     with access.desk(book) as desk:
-        return _shown(desk.orders.place(order, wait_s=wait, key=key))
+        placed = desk.orders.place(order, wait_s=wait, key=key)
+        return _members(placed) | {"time_in_force": placed.time_in_force}
 
 
 @app.command(name="list")
@@ -70,7 +79,7 @@ def list_orders(
     """
     with access.desk(book) as desk:
         found = desk.orders.of_customer(customer, order_book_id=book, status=status, limit=limit)
-        return {"orders": [_shown(order) for order in found]}
+        return {"orders": [_members(order) for order in found]}
 
 
 @app.command
@@ -80,7 +89,10 @@ def show(order: OrderId, /, *, customer: Customer, access: Access = _LOCAL) -> P
     $ tallybook orders show ORDER --customer cust_12345
     """
     with access.desk() as desk:
-        return _shown(desk.orders.one(order, customer))
+        found = desk.orders.one(order, customer)
+        last = {"cancel_reason": found.cancel_reason, "updated_at": iso(found.updated_at)}
+        advanced = {} if found.advanced is None else {"advanced": members_of(found.advanced)}
+        return _members(found) | {"time_in_force": found.time_in_force} | last | advanced
 
 
 @app.command
@@ -134,7 +146,8 @@ def cancel_all(*, customer: Customer, book: BookId | None = None, access: Access
         return {"cancelled": done.cancelled, "order_ids": list(done.order_ids)}
 
 
-def _shown(order: Order) -> Printed:
+def _members(order: Order) -> Printed:
+    """Return what a list tells of an order, and so every answer (T26)."""
     return {
         "order_id": order.id,
         "order_book_id": order.order_book_id,
@@ -145,8 +158,5 @@ def _shown(order: Order) -> Printed:
         "quantity": str(order.quantity),
         "filled_quantity": str(order.filled_quantity),
         "status": order.status,
-        "time_in_force": order.time_in_force,
-        "cancel_reason": order.cancel_reason,
         "created_at": iso(order.created_at),
-        "updated_at": iso(order.updated_at),
     }

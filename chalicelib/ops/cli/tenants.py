@@ -16,6 +16,7 @@ from chalicelib.domain.tenancy.instances import SERVICES, Instance, InstanceStat
 from chalicelib.domain.tenancy.origins import is_origin
 from chalicelib.ops.cli import arguments
 from chalicelib.ops.cli.arguments import Count, Printed, exclusive, pattern, read_by, whole
+from chalicelib.ops.cli.failures import Code, CommandFailed
 from chalicelib.support.clock import iso, new_id, now_s
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.origins import Origins
@@ -57,6 +58,8 @@ def create_instance(
     $ tallybook instance create --ref acme0001
     """
     services = set(service or SERVICES) - {"none"}
+    if services and "none" in (service or ()):
+        raise CommandFailed("--service none enables no service: leave it out, or the others", Code.USAGE)
     made = instance_id(ref)
     is_public = public or made == wiring.public_instance()
     domain = Domain() if is_public else Domain.of_its_own(made)

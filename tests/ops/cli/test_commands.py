@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from chalicelib.ops import cli
+from chalicelib.ops.cli.failures import WRONG_USAGE
 from infra.settings import ROOT
 from tests.ops.cli.commands import every_command, example_of
 
@@ -100,3 +103,50 @@ def test_an_unknown_command_is_wrong_usage_and_names_the_near_one(capsys: pytest
             cli.run(line.split())
         assert ended.value.code == 2
         assert hint in capsys.readouterr().err.replace("\\", "")
+
+
+def test_the_list_of_all_commands_imports_none_of_them_and_says_what_their_helps_say() -> None:
+    show = "import sys; from chalicelib.ops import cli\ntry: cli.run(['--help'])\nfinally: print(sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", show], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    listed = re.sub(r"[\s│]+", " ", done.stdout)
+    for name in cli.COMMANDS:
+        line = cli.APP[name].help or inspect.getdoc(cli.APP[name].default_command) or ""
+        assert f" {name} {line.partition(chr(10))[0]} " in listed
+    assert "botocore" not in listed
+    assert "urllib3" not in listed
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"), [("orders list --api_key x", "--api-key"), ("tape ob --api_key=x", "--api-key")]
+)
+def test_an_option_has_one_name(line: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.run(line.split())
+    assert ended.value.code == WRONG_USAGE
+    assert f"Did you mean {meant}?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("orders place --book b --customer a --side BUY --quantity 1 --price 1 --type MARKET", "has no price"),
+        ("orders amend ord_1 --customer a --price 1 --key short", "8 to 200 characters"),
+        ("orders place --book b --customer a --side BUY --quantity 1 --price 1 --key short", "8 to 200 characters"),
+        ("instance create --ref acme0001 --service none --service trading", "none enables no service"),
+        ("mcp --url http://127.0.0.1:9 --token t", "--token-secret"),
+        ("mcp --url http://127.0.0.1:9 --taker-secret s", "--taker-key"),
+    ],
+)
+def test_what_would_be_passed_over_is_wrong_usage(
+    line: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tallybook", *line.split()])
+    try:
+        status: object = cli.main()
+    except SystemExit as ended:
+        status = ended.code
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert (status, error["code"]) == (WRONG_USAGE, "USAGE")
+    assert words in error["message"]
