@@ -1,4 +1,4 @@
-"""``python -m tests.fuzzing SECONDS [SEED]`` starts a service, sends requests to each desk, and prints what is wrong."""
+"""``python -m tests.fuzzing SECONDS [SEED]`` starts a service, sends requests to each desk, and prints what fails."""
 
 from __future__ import annotations
 
