@@ -241,8 +241,12 @@ def path_of(template: str, **parameters: str) -> str:
 
 
 def query_of(**parameters: object) -> tuple[tuple[str, str], ...]:
-    """Return a query without parameters that are None or empty. Times are ISO 8601; ``from_`` is sent as ``from``."""
-    given = {name: value for name, value in parameters.items() if value is not None and value != ""}
+    """Return a query without parameters that are None or empty. Times are ISO 8601; ``from_`` is sent as ``from``.
+
+    >>> query_of(status=["open", "canceled"], ids=[], limit=None, from_=7)
+    (('status', 'open,canceled'), ('from', '7'))
+    """
+    given = {name: value for name, value in parameters.items() if value not in (None, "", [], ())}
     return tuple((name.rstrip("_"), _text(value)) for name, value in given.items())
 
 
@@ -254,6 +258,8 @@ def _segment(text: str) -> str:
 def _text(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, list | tuple):
+        return ",".join(map(_text, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.ops.agents.operations import IS_DATA, KEY, NAMES, WAIT, Tool
+from chalicelib.ops.agents.operations import ARGUMENTS, IS_DATA, KEY, NAMES, WAIT, Tool
 from tallybook_client import ApiError, OutcomeUnknown, TallybookError, TlsFailed
 from tallybook_client.transport import Repeat, Request, Session, path_of, query_of
 from tallybook_client.wire import json_of
@@ -18,6 +18,8 @@ RESULT_CHARACTERS_MAX = 40_000
 WRAPPING = {"success", "data", "metadata", "code", "error_code", "message", "timestamp"}
 """Members of an answer that wraps its data and says nothing else."""
 CUT = {"truncated": "The result was too long and is cut: ask for less (limit, offset, filters)."}
+CURSORS = ("cursor", "nc")
+"""Members that say where a list goes on: behind the rows that a cut leaves out, so it leaves them out too."""
 Envelope = dict[str, Any]
 Command = Callable[[Mapping[str, Any]], Envelope]
 """A named command: takes its arguments, returns its result. Raises Refused."""
@@ -63,9 +65,10 @@ class Caller:
         return Result({"tool": name, "note": IS_DATA, **(CUT if is_cut else {}), "data": data})
 
     def _called(self, tool: Tool, arguments: Mapping[str, Any]) -> Any:
-        request = request_of(tool, arguments)
         try:
-            answer = self.sessions[tool.desk].send(request)
+            answer = self.sessions[tool.desk].send(request_of(tool, arguments))
+        except ValueError as error:
+            raise Refused("INVALID_ARGUMENTS", f"an argument cannot be sent: {error}") from error
         except ApiError as error:
             fields = {"fields": error.fields} if error.fields else {}
             cursor = {"cursor": error.cursor} if error.cursor else {}
@@ -75,8 +78,11 @@ class Caller:
             raise Refused("OUTCOME_UNKNOWN", f"It may have been carried out: {again}. {error}") from error
         except TallybookError as error:
             raise Refused("UNREACHABLE", str(error), retryable=not isinstance(error, TlsFailed)) from error
-        body = json.loads(answer.body, parse_float=str)  # exact decimals, as text
-        return body["data"] if set(body) <= WRAPPING else body
+        try:
+            body = json.loads(answer.body, parse_float=str)  # exact decimals, as text
+        except ValueError as error:
+            raise Refused("UNREADABLE", f"It is done, but the answer is no JSON: {error}") from error
+        return body["data"] if isinstance(body, dict) and "data" in body and set(body) <= WRAPPING else body
 
 
 def request_of(tool: Tool, arguments: Mapping[str, Any]) -> Request:
@@ -91,6 +97,9 @@ def request_of(tool: Tool, arguments: Mapping[str, Any]) -> Request:
     body = arguments.get("body")
     if body is not None and not isinstance(body, dict):
         raise Refused("INVALID_ARGUMENTS", "body must be an object")
+    wait_s = arguments.get(NAMES[WAIT]) or 0
+    if type(wait_s) is not int or not 0 <= wait_s <= ARGUMENTS[WAIT]["maximum"]:
+        raise Refused("INVALID_ARGUMENTS", f"{NAMES[WAIT]} must be an integer from 0 to {ARGUMENTS[WAIT]['maximum']}")
     key = (arguments.get(NAMES[KEY]) or secrets.token_urlsafe(18)) if KEY in tool.headers else None
     return Request(
         tool.method,
@@ -100,14 +109,15 @@ def request_of(tool: Tool, arguments: Mapping[str, Any]) -> Request:
         {} if key is None else {KEY: str(key)},
         Repeat.ALWAYS if key is not None or tool.method == "GET" else Repeat.IF_NOTHING_WAS_DONE,
         key,
-        wait_s=int(arguments.get(NAMES[WAIT]) or 0) if WAIT in tool.headers else 0,
+        wait_s=wait_s,
     )
 
 
 def bounded(found: Any) -> tuple[Any, bool]:
     """Return a result within RESULT_CHARACTERS_MAX, and whether it was cut.
 
-    Rows are left out at the end of its longest list; a result that is too long without them is cut as text.
+    Rows are left out at the end of its longest list, and the cursor behind them; a result that is too long without them
+    is cut as text.
     """
     is_cut = False
     while _length(found) > RESULT_CHARACTERS_MAX:
@@ -116,7 +126,10 @@ def bounded(found: Any) -> tuple[Any, bool]:
         if not rows:
             return json.dumps(found)[: RESULT_CHARACTERS_MAX // 2 - 2], True  # each quote in it takes two
         kept = rows[: len(rows) // 2]
-        found = kept if name is None else {**found, name: kept}
+        if name is None:
+            found = kept
+        else:
+            found = {member: value for member, value in found.items() if member not in CURSORS} | {name: kept}
     return found, is_cut
 
 

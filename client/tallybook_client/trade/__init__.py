@@ -131,7 +131,7 @@ class TradeDesk:
         limit: int | None = None,
     ) -> Iterator[Order]:
         """Yield the customer's orders of a pair, newest first. since, until: of placement, six months at most."""
-        chosen = {"pair": pair, "status": ",".join(status), "side": side, "type": type, "ids": ",".join(ids)}
+        chosen = {"pair": pair, "status": status, "side": side, "type": type, "ids": ids}
         asked = {**chosen, "start_date": since, "end_date": until, "updated_since": updated_since}
         return self._rows("/orders", asked, "orders", list[Order], limit)
 
@@ -161,8 +161,7 @@ class TradeDesk:
 
     def balances(self, codes: Sequence[str] = ()) -> list[Balance]:
         """Return what the customer has of each token, or of these (R36)."""
-        query = query_of(currency_code=",".join(codes) or None)
-        return self.session.get(f"{MOUNT}/user/balances", list[Balance], query)
+        return self.session.get(f"{MOUNT}/user/balances", list[Balance], query_of(currency_code=codes))
 
     def balances_of_day(self, day: date) -> list[Balance]:
         """Return what the customer had at the end of a UTC day (R59)."""

@@ -84,8 +84,7 @@ class Market:
 
     def currencies(self, codes: Sequence[str] = ()) -> list[Currency]:
         """Return the tokens, or these ones."""
-        query = query_of(currency_code=",".join(codes) or None)
-        return self._session.get(self._paths.currencies, list[Currency], query)
+        return self._session.get(self._paths.currencies, list[Currency], query_of(currency_code=codes))
 
 
 class PublicMarket(Market):

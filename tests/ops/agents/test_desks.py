@@ -59,7 +59,9 @@ def test_a_customer_places_an_order_and_reads_it_with_exact_decimals(trade: Call
     (listed,) = call("trade_listOpenOrders", pair="BTC_BRL")["orders"]
     assert (listed["id"], listed["price"]) == (placed["id"], "1000.5")
     assert call("trade_getOrder", id=placed["id"])["status"] == "open"
-    assert {row["currency_code"] for row in call("trade_listBalances", currency_code="BRL")} == {"BRL"}
+    codes = ["BRL", "BTC"]
+    assert [row["currency_code"] for row in call("trade_listBalances", currency_code=codes)] == codes
+    assert call("trade_listOrders", pair="BTC_BRL", status=["open", "canceled"], ids=[])["orders"] == [listed]
 
 
 def test_a_taker_finds_locks_and_fills_an_order(taker: Caller) -> None:
