@@ -20,7 +20,7 @@ from infra.settings import HOST
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-ACTION_MS_MAX = 15_000
+ACTION_MS_MAX = 45_000
 ARGUMENTS = (
     "--no-sandbox",  # Chromium has none for root
     "--disable-gpu",
@@ -33,13 +33,31 @@ ARGUMENTS = (
 """Chromium calls nobody but what a page asks for."""
 
 
+REFUSED, UNAUTHORIZED, FORBIDDEN = "400 (Bad Request)", "401 (Unauthorized)", "403 (Forbidden)"
+NOT_FOUND, UNPROCESSABLE = "404 (Not Found)", "422 (Unprocessable Entity)"
+NO_ANSWER, OFFLINE = "net::ERR_FAILED", "net::ERR_INTERNET_DISCONNECTED"
+OTHER_ORIGIN, POLICY = "blocked by CORS policy", "Content Security Policy"
+"""Kinds of errors that a test can ask for: words that Chromium uses for each."""
+
+
 @dataclass(frozen=True)
 class Tab:
-    """A tab with nothing remembered. errors: what its console shows as errors and what its scripts have not caught, in
-    order."""
+    """A tab with nothing remembered. Each test fails whose tab has shown an error that the test does not ask for.
+
+    errors: in order, what its console shows as errors (violations of a page's policy among them), and what its
+    scripts have not caught.
+    """
 
     page: Page
     errors: list[str] = field(default_factory=list)
+    _asked: list[str] = field(default_factory=list)
+
+    def asks_for(self, *words: str) -> None:
+        """Say that this test brings about errors with these words."""
+        self._asked.extend(words)
+
+    def unasked(self) -> list[str]:
+        return [error for error in self.errors if not any(words in error for words in self._asked)]
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +84,7 @@ def tab(browser: Browser) -> Iterator[Tab]:
     opened.page.on("pageerror", lambda error: opened.errors.append(str(error)))
     yield opened
     context.close()
+    assert opened.unasked() == []
 
 
 class _EmptyPage(BaseHTTPRequestHandler):

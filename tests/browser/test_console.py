@@ -18,11 +18,11 @@ from axe_playwright_python.sync_playwright import Axe
 from infra.settings import ROOT
 from tallybook_client import MakerDesk
 from tallybook_client.taker import Domain, Wallet
-from tests.browser.conftest import Tab
+from tests.browser.conftest import FORBIDDEN, NO_ANSWER, OFFLINE, REFUSED, UNAUTHORIZED, UNPROCESSABLE, Tab
 from tests.infra.stack import RunningStack
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Page, Route, WebSocketRoute
 
 pytestmark = pytest.mark.stack
 
@@ -83,17 +83,14 @@ def market(venue: RunningStack) -> Market:
 
 
 @pytest.fixture
-def page(tab: Tab, market: Market) -> Iterator[Page]:
-    """The console, signed in with the demo's file, showing the market. It has shown no error at the end."""
+def page(tab: Tab, market: Market) -> Page:
+    """The console, signed in with the demo's file, showing the market."""
     tab.page.set_viewport_size(WIDE)  # type: ignore[arg-type]
     tab.page.goto(f"{market.stack.base_url}/console")
     sign_in(tab.page, market.stack)
     tab.page.locator("#pair").select_option(market.pair)
     tab.page.locator("#liveness[data-state=live]").wait_for()
-    yield tab.page
-    assert [error for error in tab.errors if "400 (Bad Request)" not in error] == [], (
-        "400: a refusal that a test asks for"
-    )
+    return tab.page
 
 
 def sign_in(page: Page, stack: RunningStack) -> None:
@@ -163,7 +160,8 @@ def test_an_order_that_crosses_at_once_is_said_to_be_filled_with_the_balances_be
         ("0.5", "0", "Limit price: it must be above 0."),
     ],
 )
-def test_a_refusal_shows_its_reason(page: Page, amount: str, price: str, reason: str) -> None:
+def test_a_refusal_shows_its_reason(page: Page, tab: Tab, amount: str, price: str, reason: str) -> None:
+    tab.asks_for(REFUSED)
     fill(page, "Buy", amount, price)
     submit(page, "Buy")
     assert said(page, reason.split(".")[0]).startswith(reason)
@@ -200,7 +198,8 @@ def test_an_order_is_cancelled_from_the_list(page: Page) -> None:
     page.locator("#asks tr").wait_for(state="detached")
 
 
-def test_an_order_is_amended_from_the_list_and_a_refusal_leaves_it(page: Page, market: Market) -> None:
+def test_an_order_is_amended_from_the_list_and_a_refusal_leaves_it(page: Page, tab: Tab, market: Market) -> None:
+    tab.asks_for(REFUSED)
     fill(page, "Buy", "0.5", "1000")
     submit(page, "Buy")
     level(page, "bids", "1 000")
@@ -270,6 +269,7 @@ def test_a_name_in_the_address_that_is_no_desk_shows_the_market(page: Page) -> N
     ],
 )
 def test_a_refused_sign_in_signs_in_nowhere(tab: Tab, venue: RunningStack, typed: dict[str, str], reason: str) -> None:
+    tab.asks_for(UNAUTHORIZED)
     tab.page.goto(f"{venue.base_url}/console")
     tab.page.locator("#liveness[data-state=live]").wait_for()
     tab.page.get_by_role("button", name="Sign in", exact=True).click()
@@ -292,6 +292,7 @@ def test_whoever_signs_in_at_one_desk_stays_at_the_others_and_is_named(page: Pag
 
 
 def test_a_read_that_fails_while_the_service_starts_is_repeated(tab: Tab, market: Market) -> None:
+    tab.asks_for(NO_ANSWER)
     market.place("SELL", 1000, "0.5")
     market.place("BUY", 1000, "0.5")
     failed = []
@@ -335,15 +336,37 @@ def test_without_a_websocket_the_page_asks_says_so_steadily_and_tells_own_change
     assert set(page.evaluate("states")) == {"asking"}
 
 
-def test_the_page_comes_back_after_its_connection_is_cut(page: Page, market: Market) -> None:
+def test_the_page_says_that_its_connection_is_cut_and_comes_back_with_what_it_missed(tab: Tab, market: Market) -> None:
+    tab.asks_for(OFFLINE)
+    page, sockets, reached = tab.page, list["WebSocketRoute"](), [True]
+
+    def through(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        if reached[-1]:
+            socket.connect_to_server()
+        else:
+            socket.close()
+
+    page.route_web_socket(re.compile(".*"), through)
+    page.goto(f"{market.stack.base_url}/console")
+    page.locator(f"#pair option[value={market.pair}]").wait_for(state="attached")
+    page.locator("#pair").select_option(market.pair)
+    page.locator("#spread", has_text="Empty book").wait_for()
+    reached.append(False)
     page.context.set_offline(True)
-    page.evaluate("() => window.dispatchEvent(new Event('offline'))")
+    sockets[-1].close()
+    page.locator(
+        "#liveness[data-state=connecting]", has_text=re.compile(r"again in \d+ s\. Data of \d+ s ago")
+    ).wait_for()
     market.place("BUY", 800, "0.125")
     page.context.set_offline(False)
+    reached.append(True)
+    page.locator("#liveness[data-state=live]").wait_for()
     assert level(page, "bids", "800").split() == ["800", "0.125", "0.125"]
 
 
 def test_the_one_time_address_signs_in_once_and_the_token_leaves_the_address_bar(tab: Tab, venue: RunningStack) -> None:
+    tab.asks_for(FORBIDDEN)
     (address,) = re.findall(r"http://\S+/console#token=\S+", venue.output)
     tab.page.goto(address)
     tab.page.get_by_text("Signed in with the token").wait_for()
@@ -384,13 +407,12 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(
 
 
 @pytest.fixture
-def desks(tab: Tab, venue: RunningStack) -> Iterator[Page]:
+def desks(tab: Tab, venue: RunningStack) -> Page:
     """The console, signed in with the demo's file; what the tests of the other desks use."""
     tab.page.set_viewport_size(WIDE)  # type: ignore[arg-type]
     tab.page.goto(f"{venue.base_url}/console")
     sign_in(tab.page, venue)
-    yield tab.page
-    assert [error for error in tab.errors if "(Unprocessable Entity)" not in error] == []
+    return tab.page
 
 
 def press(page: Page, name: str) -> None:
@@ -413,7 +435,8 @@ def test_an_escrow_order_goes_from_payment_to_release(desks: Page) -> None:
     assert timeline.locator(".timeline .done").count() == 5
 
 
-def test_an_escrow_order_is_refunded_and_a_refusal_shows_its_reason(desks: Page) -> None:
+def test_an_escrow_order_is_refunded_and_a_refusal_shows_its_reason(desks: Page, tab: Tab) -> None:
+    tab.asks_for(UNPROCESSABLE)
     desks.get_by_role("link", name="Escrow").click()
     desks.get_by_label("Value", exact=True).fill("much")
     press(desks, "Agree on the order")
