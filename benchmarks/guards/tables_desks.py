@@ -13,6 +13,13 @@ GUARDS = [
         "tests/tables/test_taker_desk.py::test_a_nonce_is_spent_once_until_it_is_forgotten",
     ),
     Guard(
+        "a ticket that another spends between two attempts lets nobody in",
+        "chalicelib/tables/writes.py",
+        "            return as_refused",
+        "            return lambda found: found is None",
+        "tests/services/tenancy/test_tickets.py",
+    ),
+    Guard(
         "of two beats that have read the same, one claims it",
         "chalicelib/tables/connections.py",
         "AND #intent = :old AND #due = :then",

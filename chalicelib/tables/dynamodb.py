@@ -202,8 +202,8 @@ class Database:
 
         A conflict with a concurrent transaction is retried, a bounded number of times. is_own: judges the row found by
         a refused attempt that came after one that may have been carried out. Its default None means: a Put is done if
-        exactly its row is found, so that row must be unique to the write; a Delete is done if no row is found; an
-        Update cannot be judged.
+        exactly its row is found, so that row must be unique to the write; a Delete is refused, because another may have
+        removed the row (T157); an Update cannot be judged.
 
         Raises ConditionFailed (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """

@@ -143,7 +143,7 @@ class Orders:
             self._database.write(Put(table, after, as_before, values))
         elif before is not None:
             key = {"owner": before["owner"], "order_id": before["order_id"]}
-            self._database.write(Delete(table, key, as_before, values))
+            self._database.write(Delete(table, key, as_before, values), lambda found: found is None)
 
     def note_refused_cancels(self, orders: Iterable[Key], sequence: int) -> None:
         """Record on the rows of these orders that journal entry ``sequence`` refused their cancels.

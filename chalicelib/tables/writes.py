@@ -137,11 +137,14 @@ def names_in(*expressions: str | None, names: Mapping[str, str] | None = None) -
 
 
 def own_of(write: Write) -> IsOwn:
-    """Return the IsOwn of a write whose row is its own: nothing else leaves the same row."""
+    """Return the IsOwn of a write whose row is its own: nothing else leaves the same row.
+
+    A Delete leaves none, so what is refused may have been removed by another (T157).
+    """
     match write:
         case Put(row=row):
             return lambda found: found == decode(encode(row))
         case Delete():
-            return lambda found: found is None
+            return as_refused
         case Update():
             return lambda _found: None
