@@ -44,6 +44,27 @@ GUARDS = [
         "tests/services/books/test_expiry.py::test_o12_what_waits_for_the_end_of_a_halt_is_decided_then",
     ),
     Guard(
+        "a row that cannot be read keeps no other from being checked",
+        "chalicelib/services/books/expiry.py",
+        "    except UNREADABLE:",
+        "    except ZeroDivisionError:",
+        "tests/services/books/test_expiry.py::test_t158_a_row_that_cannot_be_read_keeps_no_other_from_being_checked",
+    ),
+    Guard(
+        "a check that cannot be read keeps no other from its time",
+        "chalicelib/tables/expiries.py",
+        "            except UnreadableRow:",
+        "            except ZeroDivisionError:",
+        "tests/services/books/test_expiry.py::test_t158_a_row_that_cannot_be_read_keeps_no_other_from_being_checked",
+    ),
+    Guard(
+        "an open order that names no book hides no lost cancel",
+        "chalicelib/services/books/lost_commands.py",
+        'if "book_id" in row and "cancel_refused" not in row]',
+        'if "cancel_refused" not in row]',
+        "tests/services/books/test_lost_commands.py::test_t158_a_row_that_does_not_name_its_book_hides_no_cancel",
+    ),
+    Guard(
         "a halt that is over refuses no order",
         "chalicelib/services/books/halts.py",
         "until_ms.get(_key(config), 0) > now_ms)",

@@ -20,8 +20,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.tenancy.credentials import digest_of
+from chalicelib.support.telemetry import logger
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.rows import Row
+from chalicelib.tables.rows import Row, UnreadableRow, reads_row
 from chalicelib.tables.writes import ConditionFailed, Put, Write
 
 TABLE = "expiries"
@@ -94,10 +95,17 @@ class Expiries:
         self._database.put_many(TABLE, map(_row_of, expiries))
 
     def due(self, minute: int, at_ms: int) -> Iterator[Expiry]:
-        """Yield a minute's checks that are due by this time, earliest first. Costs what it yields."""
+        """Yield a minute's checks that are due by this time, earliest first. Costs what it yields.
+
+        A row that cannot be read is passed over (T158).
+        """
         condition = "#minute = :minute AND #look < :after"
         values = {":minute": minute, ":after": _moment(at_ms + 1)}
-        return map(_expiry_of, self._database.query(TABLE, condition, values, Limit=PAGE_ROWS))
+        for row in self._database.query(TABLE, condition, values, Limit=PAGE_ROWS):
+            try:
+                yield _expiry_of(row)
+            except UnreadableRow:
+                logger.exception("not a check; passed over")
 
     def remove(self, expiries: Iterable[Expiry]) -> None:
         """Remove rows whose orders have ended or were postponed."""
@@ -146,5 +154,6 @@ def _row_of(expiry: Expiry) -> Row:
     }
 
 
+@reads_row
 def _expiry_of(row: Row) -> Expiry:
     return Expiry(row["book"], row["owner"], row["order_id"], int(row["look"].partition("/")[0]))

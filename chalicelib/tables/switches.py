@@ -19,7 +19,7 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.expiries import ROW_LIFE_S
 from chalicelib.tables.read_ahead import RowAt, row_at
 from chalicelib.tables.requests import TABLE
-from chalicelib.tables.rows import Row
+from chalicelib.tables.rows import Row, reads_row
 from chalicelib.tables.writes import Delete, Put, Write
 
 _REQUEST = "switch"
@@ -89,6 +89,7 @@ def _key_of(owner: str) -> Row:
     return {"scope": f"{_START}{owner}", "request": _REQUEST}
 
 
+@reads_row
 def _switch_of(row: Row) -> Switch:
     owner = str(row["scope"]).removeprefix(_START)
     return Switch(owner, row["cancel_at_ms"], row["step"], row["told_books"])

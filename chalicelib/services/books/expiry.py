@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from chalicelib.services.books import matcher as matching
 from chalicelib.services.books.lost_commands import LostCommands
@@ -52,7 +53,7 @@ FAILING_BOOKS_MAX = 1_000
 """Bound of the books remembered because they could not be woken."""
 ROWS_AT_A_TIME = 100
 UNREADABLE = (KeyError, ValueError, TypeError)
-"""Errors of a damaged row, which must not stop the expiry of other orders."""
+"""Errors of a damaged row."""
 
 
 @dataclass(slots=True)
@@ -177,7 +178,8 @@ class Expiring:
         """
         left: list[Expiry] = []
         for expiries in batched(due, ROWS_AT_A_TIME):
-            waiting = self._switches.check([expiry for expiry in expiries if expiry.is_switch], run.at_ms)
+            fired = partial(self._switches.check, at_ms=run.at_ms)
+            waiting = _each(fired, [expiry for expiry in expiries if expiry.is_switch])
             of_books = [expiry for expiry in expiries if not expiry.is_switch]
             waiting += [expiry for expiry in of_books if run.has_more(expiry.book)]
             live = self._live([expiry for expiry in of_books if not run.has_more(expiry.book)])
@@ -193,9 +195,9 @@ class Expiring:
         return left
 
     def _live(self, expiries: list[Expiry]) -> list[Expiry]:
-        """Return the rows whose order or halt has not ended. An order that cannot be read counts as live."""
+        """Return the rows whose order or halt has not ended."""
         halts, expiries = ([one for one in expiries if one.is_halt is is_halt] for is_halt in (True, False))
-        return self._due_halts(halts) + self._live_orders(expiries)
+        return _each(self._due_halts, halts) + _each(self._live_orders, expiries)
 
     def _due_halts(self, halts: list[Expiry]) -> list[Expiry]:
         """Return the rows whose book is still halted though the halt's time is over (O12)."""
@@ -203,14 +205,7 @@ class Expiring:
         return [halt for halt in halts if until_ms.get(halt.book, halt.check_at_ms + 1) <= halt.check_at_ms]
 
     def _live_orders(self, expiries: list[Expiry]) -> list[Expiry]:
-        """Return the rows whose order has not ended. An order that cannot be read counts as live."""
-        try:
-            open_ids = self._orders.open_ids(sorted({(expiry.owner, expiry.order_id) for expiry in expiries}))
-        except UNREADABLE:
-            if len(expiries) > 1:
-                return [expiry for each in expiries for expiry in self._live_orders([each])]
-            logger.exception("order cannot be read", order=expiries[0].order_id)
-            return expiries
+        open_ids = self._orders.open_ids(sorted({(expiry.owner, expiry.order_id) for expiry in expiries}))
         return [expiry for expiry in expiries if expiry.order_id in open_ids]
 
     def _wake(self, book: str, run: _Check) -> int:
@@ -238,3 +233,14 @@ class Expiring:
         """Tell whether a book has failed fewer than ``FAILURES_MAX`` times in a row."""
         failures = self._failures.get(book)
         return failures is not None and failures.count < FAILURES_MAX
+
+
+def _each(left_of: Callable[[list[Expiry]], list[Expiry]], expiries: list[Expiry]) -> list[Expiry]:
+    """Return those of the rows that are left. One that cannot be read is left, too, and delays no other (T158)."""
+    try:
+        return left_of(expiries)
+    except UNREADABLE:
+        if len(expiries) > 1:
+            return [left for one in expiries for left in _each(left_of, [one])]
+        logger.exception("a row cannot be read", row=expiries[0].order_id)
+        return expiries

@@ -160,8 +160,8 @@ class LostCommands:
 
     def _cancels(self, page: Sequence[Row], queued_before_ms: int) -> Iterator[tuple[str, CancelOrder]]:
         """Yield the old cancels of this sweep's share of the page's open orders, each with its book."""
-        names = [(_book_of(row), str(row["order_id"])) for row in page if "cancel_refused" not in row]
-        orders = [(book, name) for book, name in names if is_order_id(name)]
+        there = [row for row in page if "book_id" in row and "cancel_refused" not in row]
+        orders = [(_book_of(row), name) for row in there if is_order_id(name := str(row["order_id"]))]
         old = [one for one in orders if time_of(one[1]) < queued_before_ms]
         share = [one for one in old if crc32(one[1].encode()) % SHARES == self._share]
         for row in self._inbox.cancel_rows(share):

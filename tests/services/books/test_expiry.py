@@ -12,10 +12,12 @@ from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
 from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.services.books.expiry import CHECK_PERIOD_S, POSTPONED_MINUTES, Expiring
 from chalicelib.services.books.matcher import Matcher
+from chalicelib.services.books.switches import DeadManSwitches
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import Metric
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.expiries import MINUTE_MS, Expiries, Expiry, minute_of
+from chalicelib.tables.expiries import MINUTE_MS, Expiries, Expiry, halt_end, minute_of
+from chalicelib.tables.rows import Row
 from infra.tables import create_tables
 from tests.faults import FAULTS, Died, FaultyClient, after_another
 from tests.invariants import check_invariants
@@ -216,6 +218,33 @@ def test_an_order_that_cannot_be_read_keeps_no_other_waiting_and_is_counted(worl
             expiring.check()
             world.now_ms += 2_000
     assert seen.values(Metric.SWEEPS_STUCK) == [1]
+
+
+DAMAGES: dict[str, tuple[str, Callable[[Row], Row]]] = {
+    "a check": ("expiries", lambda row: {name: value for name, value in row.items() if name != "book"}),
+    "a switch": ("requests", lambda row: {name: value for name, value in row.items() if name != "told_books"}),
+    "the end of a halt": ("books", lambda row: row | {"halted_until_ms": "soon"}),
+}
+"""Rows that checks read, by what they tell, and how each is damaged."""
+
+
+@pytest.mark.parametrize("what", DAMAGES)
+def test_t158_a_row_that_cannot_be_read_keeps_no_other_from_being_checked(world: World, what: str) -> None:
+    """A check was edited by hand, an earlier version has written a switch, a depth view is damaged."""
+    stray = in_a_book_that_is_gone(world)
+    order = rested(world)
+    DeadManSwitches(world.database, lambda: NOW_MS).set(INSTANCE, "ben", 5)
+    world.database.put_many("books", [{"book": GONE, "part": "depth", "halted_until_ms": SOON_MS}])
+    Expiries(world.database).schedule_all([halt_end(GONE, SOON_MS)])
+    table, damage = DAMAGES[what]
+    keys = {"expiries": ("order_id", stray), "requests": ("request", "switch"), "books": ("book", GONE)}
+    name, key = keys[table]
+    (row,) = [row for row in world.database.scan(table) if row.get(name) == key]
+    world.database.put_many(table, [damage(row)])
+    for minute in range(4):
+        look_at(world, SOON_MS + minute * MINUTE_MS)
+    (ended,) = [row for row in world.database.scan("orders") if row["order_id"] == order]
+    assert (ended["status"], ended["updated_at_ms"]) == ("EXPIRED", SOON_MS)
 
 
 def in_a_book_that_is_gone(world: World) -> str:

@@ -166,6 +166,16 @@ def test_a_row_that_is_no_cancel_hides_no_other(world: World) -> None:
     assert sum(sweep(world, first + hour * SWEEP_EVERY_MS) for hour in range(SHARES)) == 30
 
 
+def test_t158_a_row_that_does_not_name_its_book_hides_no_cancel(world: World) -> None:
+    (row,) = world.database.scan("open-orders")
+    world.cancel("ann", row["order_id"])
+    world.records = []
+    damaged = {name: value for name, value in row.items() if name != "book_id"}
+    world.database.put_many("open-orders", [damaged | {"order_id": least_id("ord", time_of(row["order_id"]) - 1)}])
+    first = later(cancel_of(world, row["order_id"]))
+    assert sum(sweep(world, first + hour * SWEEP_EVERY_MS) for hour in range(SHARES)) == 1
+
+
 def test_an_order_comes_before_its_cancel(world: World) -> None:
     order = world.placed("ben", "BUY", 10, 40)
     world.cancel("ben", order)
