@@ -160,8 +160,7 @@ def form(desk: str, name: str, status: int) -> Validator:
 @cache
 def bare_form(desk: str, name: str, status: int) -> Validator:
     (route,) = (route for route in document(desk).description.table if route.name == name)
-    schema = response_of(desk, route, status)["content"]["application/json"]["schema"]
-    return _validator(desk, schema["properties"]["data"])
+    return _validator(desk, response_of(desk, route, status)["content"]["application/json;profile=bare"]["schema"])
 
 
 def _validator(desk: str, schema: Any) -> Validator:

@@ -18,17 +18,17 @@ from typing import Any
 
 from chalicelib.apis.book.description import DESCRIPTION as BOOK
 from chalicelib.apis.escrow.description import DESCRIPTION as ESCROW
-from chalicelib.apis.kit.description import Description, Lines, Operation, Parameter, Schema, nullable
+from chalicelib.apis.kit.description import JSON, Description, Lines, Operation, Parameter, Schema, nullable
 from chalicelib.apis.kit.routing import Route
 from chalicelib.apis.taker.description import DESCRIPTION as TAKER
 from chalicelib.apis.trade.description import DESCRIPTION as TRADE
+from infra.openapi import front
 from infra.settings import ROOT
 
 DESCRIPTIONS: tuple[Description[Any], ...] = (BOOK, TRADE, TAKER, ESCROW)
 FOLDER = ROOT / "chalicelib" / "apis" / "reference"
 EXAMPLES = Path(__file__).with_name("examples.json")
 VERSION = "3.1.0"
-JSON = "application/json"
 CLIENT_ERROR = 400
 LINE_CHARACTERS = 160
 _PARAMETER = re.compile(r"\{(\w+)\}", re.ASCII)
@@ -91,6 +91,8 @@ def _whole(desks: list[DeskDocument]) -> Schema:
         for kind, named in desk.components().items():
             components.setdefault(kind, {}).update(named)
         paths |= desk.paths()
+    if not is_one:
+        paths |= front.PATHS
     return {
         "openapi": VERSION,
         "info": {
@@ -100,7 +102,7 @@ def _whole(desks: list[DeskDocument]) -> Schema:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": ".." if is_one else ".", "description": "Where this document was read."}],
-        "tags": [tag for desk in desks for tag in desk.tags()],
+        "tags": [tag for desk in desks for tag in desk.tags()] + ([] if is_one else [{"name": front.TAG}]),
         "paths": paths,
         "components": components,
         "x-errors": {desk.description.desk: desk.errors() for desk in desks},
@@ -203,7 +205,16 @@ class DeskDocument:
         content: Schema = {"schema": self._linked({"$ref": self._form_name(route)})}
         if sent is not None and sent.body is not None:
             content["example"] = sent.body
-        return {"required": not operation.body_is_optional, "content": {JSON: content}}
+        as_form = {"schema": content["schema"]} | self._brackets(route)
+        types = {media: content if media == JSON else as_form for media in self.description.body_types}
+        return {"required": not operation.body_is_optional, "content": types}
+
+    def _brackets(self, route: Route[Any]) -> Schema:
+        """Return how a form spells members that are objects: ``metadata[cart]=17``."""
+        properties = self._schemas[self._form_name(route)]["properties"]
+        spelled = {"style": "deepObject", "explode": True}
+        objects = {name: spelled for name, one in properties.items() if "object" in str(one.get("type"))}
+        return {"encoding": objects} if objects else {}
 
     def _successes(self, route: Route[Any], operation: Operation) -> Schema:
         desk = self.description
@@ -224,6 +235,8 @@ class DeskDocument:
             if sent is not None and sent.status < CLIENT_ERROR:
                 shown["example"] = sent.answer
             content = {JSON: shown}
+            if desk.alone and answer.get("type") == "object" and shown["schema"].get("type") == "object":
+                content[desk.alone] = {"schema": self._linked({"$ref": route.answer})}
         headers = (*desk.always, *operation.headers)
         found: Schema = {"description": _sentence(operation.summary), "content": content}
         if headers:

@@ -12,6 +12,7 @@ from typing import Any
 from chalicelib.apis.escrow import events as escrow_events
 from chalicelib.apis.escrow import webhooks
 from chalicelib.apis.escrow.answers import ANSWERS, MEMBERS, PAGES
+from chalicelib.apis.escrow.bodies import JSON, MULTIPART, URLENCODED
 from chalicelib.apis.escrow.customers import CUSTOMERS, TRANSACTIONS, WALLETS
 from chalicelib.apis.escrow.envelope import MESSAGES
 from chalicelib.apis.escrow.list_query import METADATA, PER_PAGE, PER_PAGE_MAX, QUERY_CHARACTERS_MAX, Listing
@@ -490,7 +491,9 @@ DESCRIPTION = Description(
     title="Escrow desk",
     says="Escrow orders: a buyer pays, the seller accepts, somebody validates, and the money goes to the seller less a "
     "fee; until then it is held. It speaks the Truust orders API; docs/escrow-desk.md defines the rules (E1, E2, ...). "
-    "Amounts are exact decimals of whole currency units. A body may be JSON, as described here, or a form (E3, E28).",
+    "Amounts are exact decimals of whole currency units. A body may be JSON or a form, in which `a[b]=c` makes an "
+    "object and `a[]=c` a list (E3, E28). With a key of the bare profile, or asked for as "
+    "`application/json;profile=bare`, a single object stands without `data` around it (E47).",
     prefixes=(PREFIX,),
     schemes={
         "merchantKey": _bearer("A merchant's secret key, `sk_stage_...` or `sk_production_...` (E2)."),
@@ -518,4 +521,6 @@ DESCRIPTION = Description(
         "Retry-After": Header("Seconds to wait before the request is repeated.", integer(1)),
     },
     of_errors={429: ("Retry-After",)},
+    body_types=(JSON, URLENCODED, MULTIPART),
+    alone="application/json;profile=bare",
 )

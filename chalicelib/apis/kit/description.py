@@ -17,6 +17,7 @@ from chalicelib.apis.kit.routing import Route, RouteTable
 
 Auth = TypeVar("Auth")
 Schema = dict[str, Any]
+JSON = "application/json"
 
 # --- schemas
 
@@ -197,6 +198,7 @@ class Description(Generic[Auth]):
     member. answers: by the names in the table, and of what stands in them.
     success: wraps an answer's schema into the envelope. failure: the schema of the answer to one of these errors.
     headers: of answers; always: names of those that each success has; of_errors: those of some errors, by status.
+    body_types: media types of bodies. alone: a media type in which what a success shows has no envelope; "": none.
     """
 
     table: RouteTable[Auth]
@@ -217,6 +219,8 @@ class Description(Generic[Auth]):
     headers: Mapping[str, Header] = field(default_factory=dict)
     always: tuple[str, ...] = ()
     of_errors: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    body_types: tuple[str, ...] = (JSON,)
+    alone: str = ""
 
     @property
     def desk(self) -> str:

@@ -72,7 +72,7 @@ ANSWERS: dict[str, Schema | Lines] = {
         side=words(SIDES),
         status=words(STATUSES),
     ),
-    "Nothing": constant(None, "Never answered: the operation is not served (R2)."),
+    "AmendedOrder": constant(None, "The order itself shows its new terms (R68)."),
     "CancelledOrder": members(
         id=ID,
         create_date=TIME,

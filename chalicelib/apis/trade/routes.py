@@ -55,7 +55,7 @@ ROUTES: RouteTable[Permission | None] = RouteTable(
         _route("POST", "/orders", BUY_SELL, "placing.place", "PlacedOrder",
                "UNSUPPORTED", "PAIR_NOT_FOUND", "MINIMUM_NOT_REACHED", "INSUFFICIENT_FUNDS",
                body="place_schema:PlaceBody", headers=("Prefer",), counts_refusals=True),
-        _route("PUT", "/orders", BUY_SELL, "amending.amend", "Nothing", "ORDER_NOT_FOUND", "ALREADY_CANCELED",
+        _route("PUT", "/orders", BUY_SELL, "amending.amend", "AmendedOrder", "ORDER_NOT_FOUND", "ALREADY_CANCELED",
                "EXECUTED_COMPLETELY", "UNSUPPORTED", "MINIMUM_NOT_REACHED", "INSUFFICIENT_FUNDS", "AMENDMENT_PENDING",
                body="place_schema:amend_body"),
         _cancel("DELETE", "/orders", "cancels.by_id", "order_id_member"),

@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
+from chalicelib.apis.front import Front
 from chalicelib.apis.kit.description import Description
+from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.kit.routing import Route, RouteTable
+from infra.openapi import front
 from infra.openapi.document import DESCRIPTIONS, FOLDER, DeskDocument, documents, recorded, written
-from tests.documented import ERRORS, validator_of
+from tests.documented import ERRORS, closed, validator_of
 
 DOCUMENTS = documents(recorded())
 WHOLE = DOCUMENTS[FOLDER / "openapi.json"]
@@ -75,8 +78,8 @@ def test_every_error_of_the_desk_is_explained(description: Description[Any]) -> 
 
 def test_operations_have_stable_names_of_their_desk() -> None:
     ids = [operation["operationId"] for _, operation in operations()]
-    assert len(ids) == len(set(ids)) == sum(len(one.table.routes) for one in DESCRIPTIONS)
-    assert all(re.fullmatch(r"(book|trade|taker|escrow)\.[a-z][A-Za-z]+", name) for name in ids)
+    assert len(ids) == len(set(ids)) == sum(len(one.table.routes) for one in DESCRIPTIONS) + len(front.PATHS)
+    assert all(re.fullmatch(r"(book|trade|taker|escrow|front)\.[a-z][A-Za-z]+", name) for name in ids)
 
 
 @each_operation
@@ -148,3 +151,30 @@ def test_the_documents_of_the_desks_are_parts_of_the_whole() -> None:
             assert one["components"][kind].items() <= WHOLE["components"][kind].items()
         assert one["paths"].items() <= WHOLE["paths"].items()
     assert json.loads(written(WHOLE)) == WHOLE
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 200), ("/health", 200), ("/health", 503)])
+def test_the_paths_of_no_desk_answer_as_they_are_described(path: str, status: int) -> None:
+    def ask_tables() -> None:
+        if status == 503:
+            raise ConnectionError
+
+    answer = Front(ask_tables, lambda: 0.0).answer(HttpRequest("GET", None, {}, {}, {}, b"", path))
+    described = WHOLE["paths"][path]["get"]["responses"][str(status)]
+    assert answer.status == status
+    closed_form = closed(described["content"]["application/json"]["schema"])
+    assert not list(validator_of(WHOLE, closed_form).iter_errors(json.loads(answer.body)))
+    assert described.get("headers", {}).keys() == answer.headers.keys() & {"Retry-After"}
+
+
+def test_a_desk_that_takes_forms_and_bare_answers_says_so() -> None:
+    order = WHOLE["paths"]["/2.0/orders"]["post"]
+    assert list(order["requestBody"]["content"]) == [
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+    ]
+    bare = order["responses"]["200"]["content"]["application/json;profile=bare"]["schema"]
+    assert bare == {"$ref": "#/components/schemas/EscrowOrder"}
+    page = WHOLE["paths"]["/2.0/orders"]["get"]["responses"]["200"]["content"]
+    assert list(page) == ["application/json"], "a list is the same in the bare profile"
