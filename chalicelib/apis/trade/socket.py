@@ -13,7 +13,7 @@ from typing import Any
 from chalicelib.apis.kit.exact_json import UnreadableJson, read_json
 from chalicelib.apis.kit.sockets import MESSAGE_BYTES_MAX, Opened, Opening
 from chalicelib.apis.trade.envelope import Fault
-from chalicelib.apis.trade.pairs import Pairs
+from chalicelib.apis.trade.pairs import Pairs, pair_not_found, symbol_of
 from chalicelib.apis.trade.socket_topics import Topic, TradeTopics
 from chalicelib.domain.feed.cursor import Cursor, UnreadableCursor, cursor_of
 from chalicelib.domain.feed.event import customer_subject
@@ -29,6 +29,7 @@ from chalicelib.services.feed.reading import TooManyLogs
 from chalicelib.services.push.sessions import CursorUnusable, Sessions
 from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
 from chalicelib.services.tenancy.tickets import Tickets, TicketUnknown
+from chalicelib.support.ascii_case import ascii_upper
 from chalicelib.support.canonical import exact
 from chalicelib.support.outcomes import Unavailable
 
@@ -87,14 +88,15 @@ class TradeSocket:
             raise Refused(f"topics must be a list of 1 to {SUBSCRIPTIONS_MAX}")
         if "ticket" in message:
             connection = self._identified(connection, message["ticket"])
-        wanted = [self._wanted(connection, name) for name in names]
+        topics = [_topic_in(connection, name) for name in names]
         cursor = _cursor_in(message)
-        for one in wanted:
-            if method == "subscribe":
-                self._subscribe(one, cursor)
-            else:
-                self.sessions.connections.unsubscribe(one.connection_id, one.name)
-                self._say(one.connection_id, one.name, {"message": "unsubscribed"})
+        if method == "unsubscribe":
+            for left in [_name_of(topic, pair) for topic, pair in topics]:
+                self.sessions.connections.unsubscribe(connection.connection_id, left)
+                self._say(connection.connection_id, left, {"message": "unsubscribed"})
+        else:
+            for wanted in [self._wanted(connection, topic, pair) for topic, pair in topics]:
+                self._subscribe(wanted, cursor)
 
     def _identified(self, connection: Connection, ticket: object) -> Connection:
         try:
@@ -104,21 +106,13 @@ class TradeSocket:
         except (TicketUnknown, ValueError) as error:
             raise Refused("the ticket is unknown, spent, or another customer's") from error
 
-    def _wanted(self, connection: Connection, name: object) -> Subscription:
-        """Return a subscription to a topic. Raises Refused, or Fault if there is no such pair."""
-        text, _, pair = (name if isinstance(name, str) else "").partition("@")
-        if text not in list(Topic) or bool(pair) == Topic(text).is_private:
-            raise Refused("there is no such topic")
-        topic = Topic(text)
-        if topic.is_private and connection.subject is None:
-            raise Refused(f"{topic} needs a ticket")
-        if not connection.instance:
-            raise Refused("public topics need a ticket here")
+    def _wanted(self, connection: Connection, topic: Topic, pair: str) -> Subscription:
+        """Return a subscription to a topic. Raises Fault if no open book has the pair."""
         market = None if topic.is_private else self.pairs.open_book(connection.instance, pair)
         return Subscription(
             connection_id=connection.connection_id,
             desk=DESK,
-            name=topic if market is None else f"{topic}@{market.pair}",
+            name=_name_of(topic, pair),
             instance=connection.instance,
             subjects=(connection.subject,) if topic.is_private and connection.subject else (),
             book_id=None if market is None else market.book.book_id,
@@ -163,6 +157,28 @@ def _read(content: bytes) -> Mapping[str, Any]:
     if not isinstance(message, dict):
         raise Refused(f"the message must be a JSON object of {MESSAGE_BYTES_MAX} bytes at most")
     return message
+
+
+def _topic_in(connection: Connection, name: object) -> tuple[Topic, str]:
+    """Return a topic that a client names, and its pair; a private one has none. Raises Refused."""
+    text, _, pair = (name if isinstance(name, str) else "").partition("@")
+    if text not in list(Topic) or bool(pair) == Topic(text).is_private:
+        raise Refused("there is no such topic")
+    topic = Topic(text)
+    if topic.is_private and connection.subject is None:
+        raise Refused(f"{topic} needs a ticket")
+    if not connection.instance:
+        raise Refused("public topics need a ticket here")
+    return topic, pair
+
+
+def _name_of(topic: Topic, pair: str) -> str:
+    """Return the name of a topic as subscriptions have it. Raises Fault if this can be no pair."""
+    if topic.is_private:
+        return topic
+    if symbol_of(pair) is None:
+        raise pair_not_found()
+    return f"{topic}@{ascii_upper(pair)}"
 
 
 def _cursor_in(message: Mapping[str, Any]) -> Cursor | None:

@@ -490,6 +490,14 @@ def test_who_unsubscribes_from_a_topic_that_it_does_not_follow_is_answered_too(s
         assert (gone["id"], gone["topic"], gone["body"]) == (-1, TRADES, {"message": "unsubscribed"})
 
 
+def test_who_follows_a_pair_can_leave_it_once_its_book_is_closed(sockets: Sockets) -> None:
+    sockets.subscribe(TRADES)
+    sockets.desk.world.change_status(BookStatus.CLOSED)
+    (gone,) = sockets.say({"method": "unsubscribe", "topics": [TRADES.lower()]})
+    assert (gone["topic"], gone["body"]) == (TRADES, {"message": "unsubscribed"})
+    assert [row for row in sockets.desk.world.database.scan("connections") if TRADES in str(row)] == []
+
+
 @pytest.mark.parametrize("are_others_there", [False, True], ids=["restored", "made anew"])
 @pytest.mark.parametrize("topic", [TRADES, DELTA, "user_trades"])
 def test_a_cursor_of_another_journal_is_refused(sockets: Sockets, topic: str, are_others_there: bool) -> None:
