@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from infra.tables import table_definitions
 
 PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
 README_WORDS_MAX = 900
+RULE_NUMBER = re.compile(r"\b[TRKEO]\d{1,3}\b", re.ASCII)
 ROW, RULE = re.compile(r"^\|.*\|$"), re.compile(r"^\|( :?-+:? \|)+$")
 
 
@@ -63,10 +65,17 @@ def test_each_rule_that_the_code_names_by_its_number_is_on_a_page() -> None:
     pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.md"))
     named = {
         number
-        for module in (ROOT / "chalicelib").rglob("*.py")
-        for number in re.findall(r"\b[TRKEO]\d{1,2}\b", module.read_text(encoding="utf-8"))
+        for folder in ("chalicelib", "client", "infra")
+        for module in (ROOT / folder).rglob("*.py")
+        for number in RULE_NUMBER.findall(module.read_text(encoding="utf-8"))
     }
-    assert sorted(named - set(re.findall(r"\b[TRKEO]\d{1,2}\b", pages))) == []
+    assert sorted(named - set(RULE_NUMBER.findall(pages))) == []
+
+
+def test_each_rule_has_a_number_of_its_own() -> None:
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.md"))
+    rules = re.findall(rf"^ *- \*\*({RULE_NUMBER.pattern})\*\*", pages, re.MULTILINE)
+    assert sorted(number for number, count in Counter(rules).items() if count > 1) == []
 
 
 def test_the_readme_is_short() -> None:
