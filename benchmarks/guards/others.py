@@ -85,9 +85,30 @@ GUARDS = [
     Guard(
         "an agent's argument stays within its part of the path",
         "client/tallybook_client/transport.py",
-        'quote(value, safe="")',
-        "value",
+        'quote(text, safe="")',
+        "text",
         "tests/ops/agents/test_calling.py::test_an_argument_stays_within_its_part_of_the_path",
+    ),
+    Guard(
+        "a name of dots stays within its part of the path",
+        "client/tallybook_client/transport.py",
+        'text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")',
+        'quote(text, safe="")',
+        "tests/client/test_transport.py::test_a_name_of_dots_stays_within_its_part_of_the_path",
+    ),
+    Guard(
+        "the client takes an order for its own doing only after a lost answer",
+        "client/tallybook_client/transport.py",
+        "error.attempts, error.follows_a_lost_one = attempt, may_be_done",
+        "error.attempts, error.follows_a_lost_one = attempt, attempt > 1",
+        "tests/client/test_trade.py",
+    ),
+    Guard(
+        "an agent's cut page has no cursor behind what is left out",
+        "chalicelib/ops/agents/calling.py",
+        "if member not in CURSORS",
+        "if True",
+        "tests/ops/agents/test_calling.py::test_a_result_is_bounded_and_says_that_it_is_cut",
     ),
     Guard(
         "the client sends a write without a key again only where nothing was done",
