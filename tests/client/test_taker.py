@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.apis.taker import schema
 from chalicelib.apis.taker.routes import ROUTES
 from chalicelib.support.clock import now_ms
 from tallybook_client import OutcomeUnknown
 from tallybook_client.taker import Domain, MakerDesk, TakerDesk, Wallet, models, open_book
-from tallybook_client.taker.errors import Conflict, InvalidParameter, NotFound, SignatureInvalid
+from tallybook_client.taker.errors import Conflict, InvalidParameter, NotFound, SignatureInvalid, Unauthorized
 from tests.apis.taker.desk import AAPL, ASSET, MAKER_KEY, OTHER_MAKER, TAKER, UNIT, Desk, new_desk, sign_order
 from tests.client.contract import check_requests, members_of_form, nothing_is_dropped
 from tests.client.http import BASE_URL, InProcess, Trouble
@@ -178,6 +179,16 @@ def test_a_lock_whose_answer_is_lost_is_of_unknown_outcome(maker: MakerDesk, tak
     with pytest.raises(OutcomeUnknown):
         taker.lock(created.order_hash)
     assert taker.order(created.order_hash).status == "locked"
+
+
+def test_a_wallet_connects_again_after_its_session_was_not_taken(maker: MakerDesk, http: InProcess) -> None:
+    maker.next_nonce()
+    http.troubles.append(HttpResponse(401, '{"code": 401, "message": "Unauthorized"}'))
+    with pytest.raises(Unauthorized):
+        maker.next_nonce()
+    http.sent.clear()
+    assert maker.next_nonce() >= 0
+    assert [sent.path.rpartition("/")[2] for sent in http.sent] == ["connect", "next-nonce"]
 
 
 def test_a_wallet_connects_once_and_again_with_a_new_nonce_if_an_answer_is_lost(

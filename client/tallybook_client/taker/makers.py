@@ -16,7 +16,7 @@ from msgspec import Struct
 from tallybook_client.errors import OutcomeUnknown
 from tallybook_client.feed import WAIT_S, EventPage, Feed
 from tallybook_client.taker.envelope import MOUNT, error_of, rows_of
-from tallybook_client.taker.errors import Conflict
+from tallybook_client.taker.errors import Conflict, TakerError, Unauthorized
 from tallybook_client.taker.models import (
     Cancelled,
     Charge,
@@ -29,7 +29,7 @@ from tallybook_client.taker.models import (
     Terms,
 )
 from tallybook_client.taker.wallet import Wallet
-from tallybook_client.transport import Repeat, Request, Session, path_of, query_of
+from tallybook_client.transport import Answer, Repeat, Request, Session, path_of, query_of
 from tallybook_client.wire import Members, json_of, member_of, members_of, value_of
 
 RENEWED_BEFORE_S = 60
@@ -43,14 +43,14 @@ class _Claims(Struct):
 class MakerDesk:
     """``MakerDesk(base_url, Wallet(private_key, domain))``: all calls of a maker. Thread-safe.
 
-    instance: which one the wallet connects to, None: the public one (K37). It connects at the first call, and again
-    before its session ends. options: of the transport's Session.
+    instance: which one the wallet connects to, None: the public one (K37). It connects at the first call, again before
+    its session ends, and at the call after one that the desk did not take. options: of the transport's Session.
     """
 
     def __init__(self, base_url: str, wallet: Wallet, instance: str | None = None, **options: Any) -> None:
         self._wallet, self._instance = wallet, instance
         self._connecting = Session(base_url, lambda _: {}, error_of, **options)
-        self.session = Session(base_url, lambda _: self._authorization(), error_of, **options)
+        self.session = Session(base_url, lambda _: self._authorization(), self._error_of, **options)
         self._lock = threading.Lock()
         self._jwt, self._ends_s = "", 0
 
@@ -158,6 +158,14 @@ class MakerDesk:
                 self._jwt = self._connect()
                 self._ends_s = _end_of(self._jwt)
         return {"Authorization": f"Bearer {self._jwt}"}
+
+    def _error_of(self, answer: Answer) -> TakerError:
+        """Return the error of an answer. A session that the desk does not take is over."""
+        error = error_of(answer)
+        if isinstance(error, Unauthorized):
+            with self._lock:
+                self._ends_s = 0
+        return error
 
     def _connect(self) -> str:
         """Return a new session's JWT. A nonce counts once, so each attempt whose answer is lost gets another one."""
