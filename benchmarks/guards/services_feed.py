@@ -142,4 +142,11 @@ GUARDS = [
         "begun = resume",
         "tests/apis/trade/test_socket.py::test_a_cursor_of_another_journal_is_refused",
     ),
+    Guard(
+        "a depth that is too far behind is read anew",
+        "chalicelib/services/push/states.py",
+        "if depth is None or sequence > depth.sequence + ENTRIES_MAX:",
+        "if depth is None:",
+        "tests/services/push/test_states.py::test_t159_a_depth_that_is_too_far_behind_is_read_anew",
+    ),
 ]

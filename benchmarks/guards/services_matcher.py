@@ -44,6 +44,13 @@ GUARDS = [
         "tests/services/books/test_expiry.py::test_o12_what_waits_for_the_end_of_a_halt_is_decided_then",
     ),
     Guard(
+        "a book in memory that is far behind its journal is loaded from its snapshot",
+        "chalicelib/services/books/loading.py",
+        "if is_cached and is_due(read_bytes, loaded.snapshot_bytes):",
+        "if False:",
+        "tests/services/books/test_recovery.py::test_t159_a_book_in_memory_that_is_far_behind_its_journal_is_loaded_from_its_snapshot",
+    ),
+    Guard(
         "a row that cannot be read keeps no other from being checked",
         "chalicelib/services/books/expiry.py",
         "    except UNREADABLE:",
@@ -190,7 +197,7 @@ GUARDS = [
     Guard(
         "whoever wakes a book reads what others committed",
         "chalicelib/services/books/matcher.py",
-        "            self._loading.catch_up(loaded)\n",
+        "            self._loading.catch_up(loaded, is_cached=True)\n",
         "            pass\n",
         "tests/services/books/test_expiry.py",
     ),

@@ -17,7 +17,7 @@ from chalicelib.domain.books.levels import BookSide
 from chalicelib.domain.books.snapshot import BookState
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.book_cache import BookCache, cached_orders_max
-from chalicelib.services.books.loading import book_from_snapshot
+from chalicelib.services.books.loading import LoadedBook, TooFarBehind, book_from_snapshot, entries_behind
 from chalicelib.tables.books import DEPTH_LEVELS_MAX, Books
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import Journal
@@ -43,7 +43,7 @@ class DepthReader:
         self._books = Books(database)
         self._journal = Journal(database)
         self._snapshots = Snapshots(database)
-        self._kept: BookCache[BookState] = BookCache(cached_orders_max() if orders_max is None else orders_max)
+        self._kept: BookCache[LoadedBook] = BookCache(cached_orders_max() if orders_max is None else orders_max)
         self._one_at_a_time = Lock()
 
     def of_book(self, config: BookConfig, levels: int) -> tuple[Levels, Levels]:
@@ -71,12 +71,16 @@ class DepthReader:
 
     def _folded(self, key: str, config: BookConfig) -> BookState:
         """Return the book as of the end of its journal."""
-        state = self._kept.get(key) or book_from_snapshot(self._snapshots, key, config).state
+        kept = self._kept.get(key)
         self._kept.forget(key)  # a book on which folding fails must not be used again
-        for entry in self._journal.after(key, state.head.sequence):
-            state.fold(entry)
-        self._kept.keep(key, state, state)
-        return state
+        loaded = kept or book_from_snapshot(self._snapshots, key, config)
+        try:
+            for entry, _ in entries_behind(self._journal, loaded, is_cached=kept is not None):
+                loaded.state.fold(entry)
+        except TooFarBehind:
+            return self._folded(key, config)
+        self._kept.keep(key, loaded, loaded.state)
+        return loaded.state
 
 
 def first_orders(side: BookSide, orders_max: int) -> list[RestingOrder]:

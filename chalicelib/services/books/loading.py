@@ -8,7 +8,7 @@ projected again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from chalicelib.domain.books.candles import Finished, Market, Trade, trades_in
@@ -32,6 +32,10 @@ CANDLES_AT_ONCE = 1000
 
 class UnknownBook(Exception):
     """The book has no configuration."""
+
+
+class TooFarBehind(Exception):
+    """A cached book lacks more than a snapshot's worth of its journal: it must be loaded anew (T159)."""
 
 
 @dataclass(slots=True)
@@ -99,10 +103,11 @@ class Loading:
             raise BookParked(key)
         return found
 
-    def catch_up(self, loaded: LoadedBook) -> None:
+    def catch_up(self, loaded: LoadedBook, *, is_cached: bool = False) -> None:
         """Fold the journal's entries after the book's head, and project those that were not projected.
 
-        Raises BrokenJournal; after a failure the loaded book must not be used.
+        is_cached: as in ``entries_behind``. Raises BrokenJournal or TooFarBehind; after a failure the loaded book must
+        not be used.
         """
         key, state = loaded.key, loaded.state
         view = self._books.depth(key)
@@ -111,7 +116,7 @@ class Loading:
             raise BrokenJournal(f"{key}: what is known of it, up to {state.head.sequence}, is ahead of its rows")
         if loaded.market.sequence < projected:
             loaded.market = view.market or self._market_until(key, projected)
-        for entry, stored_bytes in self._journal.sized_after(key, state.head.sequence):
+        for entry, stored_bytes in entries_behind(self._journal, loaded, is_cached=is_cached):
             events = state.replay(entry)
             loaded.journal_bytes += stored_bytes
             if entry.sequence > projected:
@@ -160,6 +165,20 @@ class Loading:
             return
         loaded.snapshot_bytes, loaded.journal_bytes = len(content), 0
         loaded.state.named = loaded.state.young_names()
+
+
+def entries_behind(journal: Journal, loaded: LoadedBook, *, is_cached: bool) -> Iterator[tuple[JournalEntry, int]]:
+    """Yield the journal's entries after the book's head, each with its stored bytes.
+
+    is_cached: the book has been in memory. Raises TooFarBehind once it lacks so much that a snapshot is due meanwhile
+    (T159): that one is less to read.
+    """
+    read_bytes = 0
+    for entry, stored_bytes in journal.sized_after(loaded.key, loaded.state.head.sequence):
+        read_bytes += stored_bytes
+        if is_cached and is_due(read_bytes, loaded.snapshot_bytes):
+            raise TooFarBehind(loaded.key)
+        yield entry, stored_bytes
 
 
 def book_from_snapshot(snapshots: Snapshots, key: str, config: BookConfig) -> LoadedBook:

@@ -35,7 +35,7 @@ from chalicelib.domain.books.vocabulary import Command
 from chalicelib.services.books.book_cache import BookCache, cached_orders_max
 from chalicelib.services.books.deciding import Undecidable, sized, steps_of
 from chalicelib.services.books.deduplication import Deduplication, Delivery
-from chalicelib.services.books.loading import LoadedBook, Loading
+from chalicelib.services.books.loading import LoadedBook, Loading, TooFarBehind
 from chalicelib.services.books.parking import Parking
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.telemetry import UNWATCHED, Committed, MatchObserver
@@ -165,17 +165,24 @@ class Matcher:
         return len(self._decided)
 
     def _expire_due(self, book: str) -> int:
-        loaded = self._warm.get(book)
-        if loaded is None:
-            loaded = self._loading.load(book)
-        else:
-            self._loading.refuse_parked(book)
-            self._loading.catch_up(loaded)
+        loaded = self._caught_up(book) or self._loading.load(book)
         self._keep(loaded)
         self._tell_finished(loaded)
         loaded, group = self._decide(loaded, _Group(self._time_of_next(loaded)), steps_max=EVENTS_PER_ENTRY_GROUP)
         self._commit(loaded, group)
         return group.steps
+
+    def _caught_up(self, book: str) -> LoadedBook | None:
+        """Return a cached book, with what other matchers have committed since; None if it is quicker to load it."""
+        loaded = self._warm.get(book)
+        if loaded is None:
+            return None
+        self._loading.refuse_parked(book)
+        try:
+            self._loading.catch_up(loaded, is_cached=True)
+        except TooFarBehind:
+            return None
+        return loaded
 
     def _decide(
         self, loaded: LoadedBook, group: _Group, delivery: Delivery | None = None, steps_max: int | None = None

@@ -16,7 +16,7 @@ from chalicelib.domain.feed.logs import stamp_of
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.depth import LEVELS_ALL, DepthReader, Levels
-from chalicelib.services.push.recent import Entry
+from chalicelib.services.push.recent import ENTRIES_MAX, Entry
 from chalicelib.support.bounded_cache import BoundedCache
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.outcomes import Unavailable
@@ -100,7 +100,7 @@ class Depths:
         key = book_key(config.instance, config.book_id)
         with self._one_at_a_time:
             depth = self._kept.get(key)
-            if depth is None:
+            if depth is None or sequence > depth.sequence + ENTRIES_MAX:  # T159
                 depth, _ = self.newest(config)
             if sequence > depth.sequence:
                 depth.move(self._between(config.instance, log, depth.sequence, sequence), sequence)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
+from chalicelib.domain.books.journal import JournalEntry
+from chalicelib.domain.books.snapshot import BookState
 from chalicelib.domain.books.vocabulary import OrderStatus
+from chalicelib.services.books.depth import DepthReader
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.redrive import redrive
@@ -64,6 +69,39 @@ def test_snapshots_are_written_as_the_journal_grows_and_cost_no_more_than_it(wor
     assert len(written) > 2
     assert sum(written.values()) - max(written.values()) < journal_bytes
     check_invariants(world, CREDITED)
+
+
+READERS: dict[str, Callable[[World], Callable[[], object]]] = {
+    "the expiry of orders": lambda world: partial(world.matcher().expire_due, world.book),
+    "a reader of depths": lambda world: partial(DepthReader(world.database).whole, world.config),
+}
+"""Who keeps books in memory, and is not told of new entries."""
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.parametrize("reader", READERS)
+def test_t159_a_book_in_memory_that_is_far_behind_its_journal_is_loaded_from_its_snapshot(
+    world: World, reader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What that reads is bounded by the snapshot, however much others have decided since."""
+    look, matcher, folded = READERS[reader](world), world.matcher(), list[int]()
+    replay = BookState.replay
+
+    def counted(state: BookState, entry: JournalEntry) -> Any:
+        folded.append(entry.sequence)
+        return replay(state, entry)
+
+    monkeypatch.setattr(BookState, "replay", counted)
+    look()
+    for _ in range(100):
+        world.placed("ann", "BUY", 1, 100)
+        assert world.deliver(matcher, world.records[-1:]) == []
+    decided, folded[:] = len(list(world.journal.after(world.book, 0))), []
+    look()
+    assert 0 < len(folded) < decided / 4
+    before = len(folded)
+    look()
+    assert len(folded) == before, "it is in memory as it is now"
 
 
 @pytest.mark.usefixtures("often")
