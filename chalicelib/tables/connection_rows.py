@@ -15,8 +15,12 @@ def connection_key(connection_id: str) -> Row:
     return {"topic": f"connection/{connection_id}", "connection": "connection"}
 
 
-def owner_topic(connection: Connection) -> str:
-    return f"owner/{connection.owner}"
+def owner_topic(owner: str) -> str:
+    return f"owner/{owner}"
+
+
+def counted_key(owner: str, connection_id: str) -> Row:
+    return {"topic": owner_topic(owner), "connection": connection_id}
 
 
 def mark_key(instance: str) -> Row:

@@ -52,13 +52,21 @@ class Connections:
 
     def open(self, connection: Connection) -> None:
         """Store a new connection. Raises TooManyConnections; two at once may both be the last."""
-        owner, now_s = forms.owner_topic(connection), self._now_s()
-        rows = self._database.query(TABLE, "#topic = :topic", {":topic": owner})
-        if sum(row["expires"] > now_s for row in rows) >= CONNECTIONS_MAX:
+        if len(self.of_owner(connection.owner)) >= CONNECTIONS_MAX:
             raise TooManyConnections(connection.owner)
         self._mark(connection)
-        counted = {"topic": owner, "connection": connection.connection_id, "expires": connection.expires_s}
+        counted = forms.counted_key(connection.owner, connection.connection_id) | {"expires": connection.expires_s}
         self._database.put_many(TABLE, [forms.row_of(connection), counted])
+
+    def of_owner(self, owner: str) -> dict[str, int]:
+        """Return when the rows of an owner's connections expire (Unix seconds), by the connection's id."""
+        rows = self._database.query(TABLE, "#topic = :topic", {":topic": forms.owner_topic(owner)})
+        return {row["connection"]: row["expires"] for row in rows if row["expires"] > self._now_s()}
+
+    def forget(self, owner: str, connection_id: str) -> None:
+        """Remove an owner's connection, though it may be counted alone."""
+        self.close(connection_id)
+        self._database.delete_many(TABLE, [forms.counted_key(owner, connection_id)])
 
     def _mark(self, connection: Connection) -> None:
         """Note that the instance has connections, once in MARK_AHEAD_S seconds."""
@@ -102,15 +110,18 @@ class Connections:
         raise UnknownConnection(connection_id)
 
     def subscribe(self, subscription: Subscription) -> None:
-        """Store a subscription, in place of an earlier one of its name. Raises UnknownConnection,
-        TooManySubscriptions.
+        """Store a subscription, in place of an earlier one of its name, also one at other keys (of another instance).
+
+        Raises UnknownConnection, TooManySubscriptions.
         """
         topic = subscription.topic
         for _ in tries(CHANGES_MAX, self._database.pause):
             before = self.get(subscription.connection_id)
-            topics = (*(one for one in before.topics if one != topic), topic)
+            topics = (*(one for one in before.topics if one.name != topic.name), topic)
             if len(topics) > SUBSCRIPTIONS_MAX:
                 raise TooManySubscriptions(subscription.connection_id)
+            others = [one for one in before.topics if one.name == topic.name and one != topic]
+            self._database.delete_many(TABLE, forms.keys_of_topics(subscription.connection_id, others))
             if topic in before.topics or self._change(
                 before, replace(before, topics=topics, version=before.version + 1)
             ):
@@ -166,7 +177,7 @@ class Connections:
             return
         connection = forms.connection_of(row)
         gone = forms.keys_of_topics(connection_id, connection.topics)
-        counted = {"topic": forms.owner_topic(connection), "connection": connection_id}
+        counted = forms.counted_key(connection.owner, connection_id)
         self._database.delete_many(TABLE, [*gone, counted])
         self._database.delete_many(TABLE, [forms.connection_key(connection_id)])
 

@@ -96,7 +96,10 @@ class TradeSocket:
                 self._say(connection.connection_id, left, {"message": "unsubscribed"})
         else:
             for wanted in [self._wanted(connection, topic, pair) for topic, pair in topics]:
-                self._subscribe(wanted, cursor)
+                try:
+                    self._subscribe(wanted, cursor)
+                except Refused as refusal:  # of this topic alone
+                    self._say(connection.connection_id, "error", {"message": str(refusal)})
 
     def _identified(self, connection: Connection, ticket: object) -> Connection:
         try:
@@ -129,13 +132,13 @@ class TradeSocket:
         try:
             self.sessions.follow(self.topics, one, cursor, self._welcome, state)
         except CursorUnusable as error:
-            raise Refused(
-                "the cursor is too old, or not of this topic: subscribe without it, or read events"
-            ) from error
+            reason = "the cursor is too old, or not of this topic: subscribe without it, or read events"
+            raise Refused(f"{one.name}: {reason}") from error
         except Unavailable as error:
             raise Refused(f"{one.name} cannot be read now: subscribe again, {AGAIN}") from error
         except (TooManyLogs, TooManySubscriptions) as error:
-            raise Refused(f"more than {SUBSCRIPTIONS_MAX} topics, or too many books for one topic") from error
+            reason = f"more than {SUBSCRIPTIONS_MAX} topics, or too many books for one topic"
+            raise Refused(f"{one.name}: {reason}") from error
 
     def _welcome(self, one: Subscription) -> bytes:
         return self._text(one.name, {"message": "subscribed"}, one.cursor.to_text())

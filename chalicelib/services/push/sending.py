@@ -22,6 +22,9 @@ class Sender(Protocol):
     def close(self, connection_id: str) -> None:
         """Close a client's connection; does nothing if it is closed."""
 
+    def is_open(self, connection_id: str) -> bool:
+        """Return whether there is such a connection, and its handshake is over."""
+
 
 class GatewaySender:
     """Sends through API Gateway. client: botocore's ``apigatewaymanagementapi``, which retries what is throttled.
@@ -43,6 +46,13 @@ class GatewaySender:
             logger.warning("a client is cut off", connection=connection_id, bytes=len(message), reason=str(error))
             self.close(connection_id)
             raise Gone(connection_id) from error
+
+    def is_open(self, connection_id: str) -> bool:
+        try:
+            self._client.get_connection(ConnectionId=connection_id)
+        except self._client.exceptions.GoneException:
+            return False
+        return True
 
     def close(self, connection_id: str) -> None:
         with suppress(self._client.exceptions.GoneException):

@@ -16,7 +16,14 @@ from dataclasses import replace
 
 from chalicelib.domain.feed.cursor import Cursor, UnreadableCursor
 from chalicelib.domain.feed.logs import SIGNED_AREA, book_log
-from chalicelib.domain.feed.subscription import LIFE_S, NOT_BEGUN, Connection, Due, Subscription
+from chalicelib.domain.feed.subscription import (
+    LIFE_S,
+    NOT_BEGUN,
+    Connection,
+    Due,
+    Subscription,
+    TooManyConnections,
+)
 from chalicelib.services.feed.reading import CursorGone, Feed, Scope
 from chalicelib.services.feed.scopes import NO_BOOKS, of_instance
 from chalicelib.services.push.broadcasting import NOBODY_S, Broadcaster, NotSent, due_after_message
@@ -29,6 +36,8 @@ ENTRIES_AT_ONCE = 200
 """Missed entries that are sent in one step."""
 MISSED_MAX = 20_000
 """Missed entries of a log that a subscription can begin with; who missed more reads them by long poll first."""
+HANDSHAKE_S = 30
+"""A connection is open this long after it was stored, or will not be: API Gateway waits 29 s for the answer."""
 OPENING_S = 10
 """Until when a connection that is let in must be open."""
 
@@ -57,10 +66,24 @@ class Sessions:
         self._pause = pause
 
     def open(self, connection_id: str, desk: str, instance: str, subject: str | None, owner: str) -> Connection:
-        """Store a new connection. Raises TooManyConnections."""
+        """Store a new connection. Raises TooManyConnections.
+
+        Nobody is sure to be told that a connection has ended, so an owner who has too many is counted anew.
+        """
         connection = Connection(connection_id, desk, instance, subject, owner, self._clock_ms() // 1000 + LIFE_S)
-        self.connections.open(connection)
+        try:
+            self.connections.open(connection)
+        except TooManyConnections:
+            self._forget_gone(owner)
+            self.connections.open(connection)
         return connection
+
+    def _forget_gone(self, owner: str) -> None:
+        """Remove the connections of an owner that have ended. Those that may still be let in stay."""
+        let_in_until_s = self._clock_ms() // 1000 + LIFE_S - HANDSHAKE_S
+        for connection_id, expires_s in self.connections.of_owner(owner).items():
+            if expires_s < let_in_until_s and not self.sender.is_open(connection_id):
+                self.connections.forget(owner, connection_id)
 
     def close(self, connection_id: str) -> None:
         self.connections.close(connection_id)

@@ -33,6 +33,7 @@ from chalicelib.services.books.depth import DepthReader
 from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.services.push.sending import MESSAGE_BYTES_MAX as MESSAGE_BYTES_SENT_MAX
+from chalicelib.services.push.sessions import HANDSHAKE_S
 from chalicelib.services.push.states import Projected
 from chalicelib.services.tenancy import tickets
 from chalicelib.support.canonical import exact
@@ -531,6 +532,21 @@ def test_an_address_has_a_bounded_number_of_connections(sockets: Sockets) -> Non
     assert sockets.connect("elsewhere", "192.0.2.2").status == 200
 
 
+def test_connections_that_have_ended_without_a_word_are_not_counted(sockets: Sockets) -> None:
+    """No event is sure to tell that a connection has ended. One whose handshake may go on is none of them."""
+    names = [f"n{number}" for number in range(CONNECTIONS_MAX - 1)]
+    assert {sockets.connect(name).status for name in names} == {200}
+    sockets.subscribe(TRADES, name="n0")
+    sockets.clients.gone |= {"n0", "n1"}
+    assert sockets.connect("another").status == 429
+    sockets.later(HANDSHAKE_S + 1)
+    assert [sockets.connect(f"m{number}").status for number in range(3)] == [200, 200, 429]
+    rows = list(sockets.desk.world.database.scan("connections"))
+    assert not [
+        row for row in rows if {"n0", "n1"} & {row["topic"].partition("/")[2], row["connection"].partition("/")[0]}
+    ]
+
+
 def test_without_a_public_instance_everything_needs_a_ticket(desk: SignedDesk) -> None:
     sockets = open_sockets(desk, public_instance=None)
     assert sockets.connect().status == 200
@@ -653,6 +669,35 @@ def test_a_topic_whose_state_cannot_be_read_now_is_refused_in_words(
     assert (refused["topic"], refused["body"]) == (
         "error", {"message": f"{DEPTH} cannot be read now: subscribe again, with the cursor of its last message"},
     )  # fmt: skip
+
+
+def test_a_topic_that_is_refused_keeps_no_other_of_its_message_from_being_followed(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DepthReader, "whole", unavailable)
+    answers = sockets.subscribe(DEPTH, TRADES, TICKER)
+    assert [message["topic"] for message in answers] == ["error", TRADES, "error"]
+    assert [body["message"].partition(" ")[0] for body in bodies(answers)] == [DEPTH, "subscribed", TICKER]
+
+
+@pytest.mark.parametrize("topic", ["trade", "ticker"])
+def test_who_says_later_that_it_is_of_another_instance_follows_a_topic_once(sockets: Sockets, topic: str) -> None:
+    """A pair of the public instance, and the one of that name where the client's ticket is of."""
+    name = f"{topic}@{PAIR}"
+    world = sockets.desk.world
+    sockets.subscribe(name)
+    connection = world.database.get("connections", {"topic": "connection/c", "connection": "connection"})
+    assert connection is not None
+    ((_, *keys),) = connection["topics"]
+    elsewhere = [key.replace(INSTANCE, "inst_else") for key in keys]
+    database = world.database
+    database.write(Put("connections", connection | {"topics": [[name, *elsewhere]]}))
+    for key, other in zip(keys, elsewhere, strict=True):
+        (row,) = [row for row in database.scan("connections") if row["topic"] == f"follows/{key}"]
+        database.write(Put("connections", row | {"topic": f"follows/{other}"}))
+    sockets.subscribe(name)
+    rows = [row["topic"] for row in database.scan("connections") if row["topic"].startswith("follows/")]
+    assert sorted(rows) == sorted(f"follows/{key}" for key in keys)
 
 
 def unavailable(*_args: object) -> None:

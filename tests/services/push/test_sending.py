@@ -45,6 +45,13 @@ def test_who_is_gone_is_told_of_and_may_be_closed_again(gateway: Any) -> None:
     GatewaySender(client).close("c=")
 
 
+def test_a_connection_is_asked_for(gateway: Any) -> None:
+    client, stub = gateway
+    stub.add_response("get_connection", {}, CLIENT)
+    stub.add_client_error("get_connection", "GoneException", http_status_code=410)
+    assert [GatewaySender(client).is_open("c=") for _ in range(2)] == [True, False]
+
+
 @pytest.mark.parametrize(("code", "status"), [("LimitExceededException", 429), ("PayloadTooLargeException", 413)])
 @pytest.mark.parametrize("is_still_there", [True, False])
 def test_who_cannot_be_sent_to_is_cut_off(gateway: Any, code: str, status: int, is_still_there: bool) -> None:

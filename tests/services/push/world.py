@@ -88,6 +88,9 @@ class Clients:
     def close(self, connection_id: str) -> None:
         self.gone.add(connection_id)
 
+    def is_open(self, connection_id: str) -> bool:
+        return connection_id not in self.gone
+
     def of(self, connection_id: str) -> list[tuple[int, str]]:
         """Return the (id, event id) of each message that a client received, in order."""
         return [(message["id"], message["body"]) for one, message in self.received if one == connection_id]
