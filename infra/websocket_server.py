@@ -43,6 +43,8 @@ QUEUED_BYTES_MAX = 1024 * 1024
 """What may wait for one client, before its socket's own buffers."""
 PING_S = 20
 """A client that does not answer a ping within this time is cut off."""
+OPENING_S = 29
+"""How long a handshake may take, the handler's answer included."""
 IDLE_S = 600
 """A connection ends after this time without a message in either direction."""
 LIFE_S = 7200
@@ -105,6 +107,7 @@ class Gateway:
             self._port,
             process_response=self._let_in,
             compression=None,
+            open_timeout=OPENING_S,
             max_size=(MESSAGE_BYTES_MAX, FRAME_BYTES_MAX),
             ping_interval=PING_S,
             ping_timeout=PING_S,
@@ -138,7 +141,9 @@ class Gateway:
             "headers": dict(request.headers.raw_items()),
             "queryStringParameters": dict(parse_qsl(asked.query)) or None,
         }
-        opened = await self._handled("CONNECT", name, connection, client)
+        opening = asyncio.ensure_future(self._handled("CONNECT", name, connection, client))
+        self._begin(self._end(connection, name, opening))
+        opened = await asyncio.shield(opening)
         status = HTTPStatus(opened["statusCode"])
         if status != HTTPStatus.OK:
             return connection.respond(status, f"{opened.get('body', '')}\n")
@@ -146,14 +151,16 @@ class Gateway:
             response.headers["Sec-WebSocket-Protocol"] = chosen
             connection.protocol.subprotocol = Subprotocol(chosen)
         connection.username = name
-        self._begin(self._end(connection, name))
         return None
 
-    async def _end(self, connection: ServerConnection, name: str) -> None:
-        """Tell the handler once the connection has ended, however far it came."""
+    async def _end(self, connection: ServerConnection, name: str, opening: asyncio.Future[Event]) -> None:
+        """Tell the handler once a connection that it has let in is over, however far it came: it may have been cut off
+        before the handler answered.
+        """
         await connection.wait_closed()
         self._clients.pop(name, None)
-        await self._handled("DISCONNECT", name, connection, {})
+        if (await opening)["statusCode"] == HTTPStatus.OK:
+            await self._handled("DISCONNECT", name, connection, {})
 
     async def _handled(self, kind: str, name: str, connection: ServerConnection, event: Event) -> Event:
         """Return the handler's answer; 500 if it fails."""

@@ -11,12 +11,13 @@ from http.client import HTTPConnection
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from chalicelib.services.push.sending import MESSAGE_BYTES_MAX, GatewaySender, Gone
 from chalicelib.wiring.push import sender_at
+from infra import websocket_server
 from infra.poller import LambdaContext
 from infra.settings import HOST, free_port
 from infra.websocket_server import FRAME_BYTES_MAX, QUEUED_BYTES_MAX, Gateway
@@ -137,13 +138,35 @@ def read_to_the_end(client: ClientConnection) -> None:
         client.recv(WAIT_S)
 
 
+def test_who_is_cut_off_before_it_was_let_in_has_left_once_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its handshake takes too long: what the handler has noted of it ends nevertheless."""
+    monkeypatch.setattr(websocket_server, "OPENING_S", 0.1)
+    running, goes_on = Running(), threading.Event()
+    let_in = running.function.connect
+
+    def connect_later(event: Event) -> Event:
+        assert goes_on.wait(WAIT_S)
+        return let_in(event)
+
+    monkeypatch.setattr(running.function, "connect", connect_later)
+    with pytest.raises(InvalidMessage):
+        running.client()
+    assert running.function.closed == []
+    goes_on.set()
+    until(lambda: running.function.closed == running.function.connected == [running.last])
+    running.stop.set()
+    running.thread.join(WAIT_S)
+
+
 def test_what_a_client_does_becomes_events_and_what_is_sent_to_it_arrives(running: Running) -> None:
     with running.client("/ws/x?a=1&a=2", additional_headers={"X-Api-Key": "key"}) as client:
         client.send('{"method":"ping"}')
         assert client.recv(WAIT_S) == '{"method":"ping"}'
         client.send(b"bytes")
         assert client.recv(WAIT_S) == "Ynl0ZXM="
+        assert running.sender.is_open(running.last)
     until(lambda: running.function.closed == [running.last])
+    assert not running.sender.is_open(running.last)
     events = running.function.events
     connecting, (text, binary), leaving = events["CONNECT"][0], events["MESSAGE"], events["DISCONNECT"][0]
     context = connecting["requestContext"]
