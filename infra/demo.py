@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from chalicelib import wiring
 from chalicelib.domain.tenancy.keys import API_TOKENS, TokenStatus, token_secret_of
 from chalicelib.ops import cli
 from chalicelib.ops.cli.failures import CommandFailed
+from chalicelib.tables.books import Books
 from chalicelib.tables.credentials import Credentials
 from infra.settings import HOST
 
@@ -27,7 +29,7 @@ PAIR = "EXS_EUR"
 TOKEN = "0x1234567890abcdef1234567890abcdef12345678"
 QUOTE_TOKEN = "0xabcdefabcdefabcdefabcdefabcdefabcdefabcd"
 VENDORS_PAIR, VENDORS_BOOK = "BTC_BRL", "ob_offchain_002"
-"""The pair of the examples in the trade desk's vendor's documentation, and its book."""
+"""The pair of the examples in the trade desk's vendor's documentation, and its first book."""
 VENDORS_TOKENS = {"Bitcoin": ("BTC", "0x" + "b7c" * 13 + "1"), "Real": ("BRL", "0x" + "b71" * 13 + "2")}
 VENDORS_DECIMALS = 8
 """As many as amounts and values of those examples have."""
@@ -48,12 +50,33 @@ def seed() -> None:
     _book(BOOK, "Example Shares", "EXS/EUR", TOKEN, QUOTE_TOKEN)
     for name, (symbol, token) in VENDORS_TOKENS.items():
         _token(token, name, symbol, VENDORS_DECIMALS)
-    (_, bitcoin), (_, real) = VENDORS_TOKENS.values()
-    _book(VENDORS_BOOK, "Bitcoin", VENDORS_PAIR.replace("_", "/"), bitcoin, real)
+    open_vendors_book()
     for customer in CUSTOMERS:
         for token, word in ((TOKEN, "base"), (QUOTE_TOKEN, "quote")):
             _credit(customer, token, CREDIT, word)
         credit_vendors_tokens(customer)
+
+
+def open_vendors_book() -> str:
+    """Return the id of BTC_BRL's open book, which is made if there is none. Raises CommandFailed.
+
+    The traders close one after the other (``demo_rounds``); the second is VENDORS_BOOK followed by _2.
+    """
+    books, symbol = Books(wiring.database()), VENDORS_PAIR.replace("_", "/")
+    found = books.of_symbol(INSTANCE, symbol)
+    if found is not None:
+        return found.book_id
+    number = 1 + max(map(round_of, books.ids(INSTANCE)), default=0)
+    book = VENDORS_BOOK if number == 1 else f"{VENDORS_BOOK}_{number}"
+    (_, bitcoin), (_, real) = VENDORS_TOKENS.values()
+    _book(book, "Bitcoin", symbol, bitcoin, real)
+    return book
+
+
+def round_of(book_id: str) -> int:
+    """Return the number of a book among those of BTC_BRL; 0 for any other book."""
+    match = re.fullmatch(rf"(?a){VENDORS_BOOK}(?:_([1-9]\d*))?", book_id)
+    return 0 if match is None else int(match[1] or 1)
 
 
 def credit_vendors_tokens(customer: str) -> None:

@@ -1,7 +1,8 @@
 """The demo's traders: a few customers of their own who quote and trade on BTC_BRL while a local run serves.
 
-They are ordinary customers of the book desk, over HTTP: at most one order or cancel a second. They rest once the book's
-journal has ENTRIES_MAX entries, so a run that is left alone does not grow for ever; ``DEMO=quiet`` keeps them away.
+They are ordinary customers of the book desk, over HTTP: at most one order or cancel a second. Once the book's journal
+has ENTRIES_MAX entries they start over on another book (``demo_rounds``), or rest where that one must stay, so a run
+that is left alone does not grow for ever. ``DEMO=quiet`` keeps them away.
 """
 
 from __future__ import annotations
@@ -15,13 +16,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib import wiring
-from chalicelib.domain.ledger.owners import book_key
-from chalicelib.tables.journal import Journal
 from infra import demo
+from infra.demo_rounds import TRADERS, MustStay, Rounds
 from infra.settings import HOST
 
-TRADERS = ("trader_ada", "trader_ben", "trader_cleo", "trader_dan", "trader_eve")
 PERIOD_S = 1.0
 ENTRIES_MAX = 10_000
 RESTING_MIN, RESTING_MAX = 8, 26
@@ -43,12 +41,23 @@ class _Resting:
 
 
 class DemoTraders:
-    """port, api_key: of the book desk. drawn: where their whims come from."""
+    """port, api_key: of the book desk. drawn: where their whims come from. entries_max: of a round's book."""
 
-    def __init__(self, port: int, api_key: str, drawn: random.Random, period_s: float = PERIOD_S) -> None:
+    def __init__(
+        self,
+        port: int,
+        api_key: str,
+        drawn: random.Random,
+        rounds: Rounds,
+        period_s: float = PERIOD_S,
+        entries_max: int = ENTRIES_MAX,
+    ) -> None:
         self._port = port
         self._headers = {"x-api-key": api_key, "Content-Type": "application/json"}
         self._drawn = drawn
+        self._rounds = rounds
+        self._entries_max = entries_max
+        self._book = ""
         self._period_s = period_s
         self._mid = float(MID)
         self._resting: deque[_Resting] = deque()
@@ -59,32 +68,38 @@ class DemoTraders:
         fails = False
         while not stop.wait(self._period_s * (30 if fails else 1)):
             try:
-                if self._left <= 0 and not self._begin():
-                    break
-                self._left -= 1
-                self._step()
+                if self._left <= 0:
+                    self._begin(stop)
+                else:
+                    self._left -= 1
+                    self._step()
                 fails = False
-            except (_Refused, OSError, http.client.HTTPException) as error:
+            except MustStay as reason:
+                entries = f"{self._entries_max} entries of {demo.VENDORS_PAIR} are enough"
+                _LOG.warning("The demo's traders rest: %s, and %s.", entries, reason)
+                break
+            except Exception as error:  # whatever it is, the rest of the run goes on
                 if not fails:
                     _LOG.warning("The demo's traders pause: %s", error)
                 fails = True
         stop.wait()
 
-    def _begin(self) -> bool:
-        """Take back what an earlier run's traders left. Return False if the journal is as long as it may become."""
-        self._left = ENTRIES_MAX - self._entries()
-        if self._left <= 0:
-            _LOG.warning("The demo's traders rest: %s entries are enough. make run FRESH=1 begins anew.", ENTRIES_MAX)
-            return False
+    def _begin(self, stop: threading.Event) -> None:
+        """Begin or go on with a round; take back what an earlier run's traders left. Raises MustStay.
+
+        stop: ends it early.
+        """
+        for _ in self._rounds.remove_closed():
+            if stop.is_set():
+                return
+        self._book = demo.open_vendors_book()
+        if self._rounds.entries(self._book) >= self._entries_max:
+            self._book = self._rounds.start_over(self._book)
+            _LOG.warning("The demo's traders start over: %s is %s's book now.", self._book, demo.VENDORS_PAIR)
         self._resting.clear()
         for trader in TRADERS:
-            self._ask("DELETE", f"/customers/{trader}/orders?orderBookId={demo.VENDORS_BOOK}")
-        return True
-
-    def _entries(self) -> int:
-        """Return the length of the book's journal."""
-        last = next(Journal(wiring.database()).newest_first(book_key(demo.INSTANCE, demo.VENDORS_BOOK)), None)
-        return last.sequence if last else 0
+            self._ask("DELETE", f"/customers/{trader}/orders?orderBookId={self._book}")
+        self._left = self._entries_max - self._rounds.entries(self._book)
 
     def _step(self) -> None:
         self._mid *= 1 + self._drawn.gauss(0, 0.0005) + 0.002 * (1 - self._mid / MID)
@@ -109,7 +124,7 @@ class DemoTraders:
     def _place(self, side: str, price: float, quantity: float, time_in_force: str) -> _Resting:
         trader = self._drawn.choice(TRADERS)
         order = {
-            "orderBookId": demo.VENDORS_BOOK,
+            "orderBookId": self._book,
             "customerRef": trader,
             "side": side,
             "orderType": "LIMIT",

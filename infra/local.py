@@ -36,6 +36,7 @@ from chalicelib.support.telemetry import logger
 from chalicelib.tables.rows import UnreadableRow
 from infra import demo, demo_traders, engine, escrow_demo, settings, taker_demo
 from infra.demo_access import FILE_VARIABLE, TOKEN_VARIABLE
+from infra.demo_rounds import Rounds
 from infra.endpoint import refuse_dead_endpoint
 from infra.expiry_thread import start_expiry_thread
 from infra.master_key import master_key_environment, own_master_key
@@ -146,7 +147,8 @@ class LocalRun:
         escrow_desk = escrow_demo.escrow_desk(earlier.get("escrow_desk", {}))
         if chosen.lively:
             demo_traders.seed()
-            traders = demo_traders.DemoTraders(chosen.port, api_key, random.Random())
+            rounds = Rounds(removes=self._engine is not None)
+            traders = demo_traders.DemoTraders(chosen.port, api_key, random.Random(), rounds)
             self._start_thread("the demo's traders", traders.run)
         self._shell_file.write(self._for_a_shell)
         self._demo_file.write(

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,10 +24,12 @@ class RunningStack:
     """Runs ``python -m infra.local`` inside a ``with`` block; SIGINT ends it, as Ctrl-C does.
 
     A second run in the same directory finds the first one's data. ``output``: everything that the run has printed.
+    program: another module that runs it, with its arguments.
     """
 
-    def __init__(self, local_dir: Path, **environment: str) -> None:
+    def __init__(self, local_dir: Path, program: Sequence[str] = ("infra.local",), **environment: str) -> None:
         self.local_dir = local_dir
+        self._program = program
         self._output_file = local_dir / "output.txt"
         self._port = free_port(but=0)
         passed_on = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
@@ -61,7 +64,7 @@ class RunningStack:
         self.local_dir.mkdir(parents=True, exist_ok=True)
         with self._output_file.open("w", encoding="utf-8") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "infra.local"],
+                [sys.executable, "-m", *self._program],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
