@@ -205,16 +205,15 @@ class DeskDocument:
         content: Schema = {"schema": self._linked({"$ref": self._form_name(route)})}
         if sent is not None and sent.body is not None:
             content["example"] = sent.body
-        as_form = {"schema": content["schema"]} | self._brackets(route)
-        types = {media: content if media == JSON else as_form for media in self.description.body_types}
+        types = {media: content if media == JSON else self._as_form(route) for media in self.description.body_types}
         return {"required": not operation.body_is_optional, "content": types}
 
-    def _brackets(self, route: Route[Any]) -> Schema:
-        """Return how a form spells members that are objects: ``metadata[cart]=17``."""
-        properties = self._schemas[self._form_name(route)]["properties"]
-        spelled = {"style": "deepObject", "explode": True}
-        objects = {name: spelled for name, one in properties.items() if "object" in str(one.get("type"))}
-        return {"encoding": objects} if objects else {}
+    def _as_form(self, route: Route[Any]) -> Schema:
+        """Return a body as the fields of a form. Members that are objects are spelled ``metadata[cart]=17``."""
+        name, spelled = self._form_name(route), {"style": "deepObject", "explode": True}
+        properties = self._schemas[name]["properties"]
+        objects = {member: spelled for member, one in properties.items() if "object" in str(one.get("type"))}
+        return {"schema": self._linked({"$ref": name})} | ({"encoding": objects} if objects else {})
 
     def _successes(self, route: Route[Any], operation: Operation) -> Schema:
         desk = self.description

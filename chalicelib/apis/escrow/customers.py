@@ -26,24 +26,28 @@ NUMBER_CHARACTERS_MAX = 40
 """Of a phone number as it is sent, with the blanks between its digits."""
 
 
-def _dialled(pattern: str, rule: str) -> Kind:
-    """Digits as people write them: blanks are left out, so that a number is the same however it is spaced (E37)."""
+def _dialled(begin: str, digits: str, rule: str) -> Kind:
+    """Digits as people write them: blanks are left out, so that a number is the same however it is spaced (E37).
+
+    begin: what stands before the digits. digits: how many, as in ``4,15``.
+    """
     as_text = text(NUMBER_CHARACTERS_MAX)
 
     def check(value: object) -> str:
         dialled = "".join(as_text.check(value).split(" "))
-        if not re.fullmatch(pattern, dialled):
+        if not re.fullmatch(f"{begin}[0-9]{{{digits}}}", dialled):
             raise Unfit(rule)
         return dialled
 
-    return Kind(str, check, {"type": "string", "maxLength": NUMBER_CHARACTERS_MAX, "pattern": f"^(?:{pattern})$"})
+    spaced = f"^ *{begin}([0-9] *){{{digits}}}$"
+    return Kind(str, check, {"type": "string", "maxLength": NUMBER_CHARACTERS_MAX, "pattern": spaced})
 
 
 CUSTOMER = Schema(
     {
         "email": text(255, r"[^@\s]+@[^@\s]+", "must be an e-mail address"),
-        "prefix": _dialled(r"\+[0-9]{1,4}", "must be + and 1 to 4 digits"),
-        "phone": _dialled(r"[0-9]{4,15}", "must be 4 to 15 digits"),
+        "prefix": _dialled(r"\+ *", "1,4", "must be + and 1 to 4 digits"),
+        "phone": _dialled("", "4,15", "must be 4 to 15 digits"),
         "name": text(255),
         "first_name": text(255),
         "last_name": text(255),

@@ -68,11 +68,12 @@ class Schema:
         return found | ({"additionalProperties": False} if self.is_closed else {})
 
     def _described(self, name: str, kind: dict[str, Any]) -> dict[str, Any]:
-        """Return a field, which may be null unless it is required or must have a value."""
+        """Return a field, which may be null or an empty text unless it is required or must have a value (E48)."""
         if name in self.required or name in self.never_empty:
             return kind
-        words = {"enum": [*kind["enum"], None]} if "enum" in kind else {}
-        return kind | {"type": [kind["type"], "null"]} | words
+        words = {"enum": [*kind["enum"], "", None]} if "enum" in kind else {}
+        pattern = {"pattern": f"{kind['pattern']}|^$"} if "pattern" in kind else {}
+        return kind | {"type": [kind["type"], "null"]} | words | pattern
 
     def read(self, members: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields that are there, and null ones; text in their kinds' values; what is ignored is left out."""

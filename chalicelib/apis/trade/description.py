@@ -159,7 +159,8 @@ BODIES = {
         timeout={"anyOf": [constant(0), integer(TIMEOUT_S_MIN, TIMEOUT_S_MAX)]},
     )
     | {"additionalProperties": False},
-    "pair_to_cancel": members(pair=Maybe(nullable(text(least=1)))) | {"additionalProperties": False},
+    "pair_to_cancel": members("Null and an empty list have no members (R42).", pair=Maybe(nullable(text(least=1))))
+    | {"type": ["object", "array", "null"], "additionalProperties": False, "maxItems": 0},
 }
 _ORDER = {"pair": "BTC_BRL", "side": "buy", "type": "limit", "amount": 0.01, "price": 350000}
 _BTC = {"pair": "BTC_BRL"}
