@@ -37,7 +37,7 @@ from chalicelib.apis.taker.sessions import NotASession, session_of
 from chalicelib.apis.taker.signature import query_forms
 from chalicelib.apis.taker.socket import PROTOCOL, token_in, types_in
 from chalicelib.apis.taker.socket_messages import Type
-from chalicelib.apis.trade import decimals, place_schema
+from chalicelib.apis.trade import decimals, members, place_schema
 from chalicelib.apis.trade.cursor import NotACursor, cursor_of
 from chalicelib.apis.trade.envelope import Fault as TradeFault
 from chalicelib.apis.trade.ids import NotAnId, internal
@@ -137,7 +137,7 @@ READERS: dict[str, Reader] = {
     "book events": lambda text: book_events.asked_of({name: [text] for name in ("types", "after", "limit", "bookId")}),
     "book time": book_query("from"),
     "book reference": book_query("customerRef"),
-    "trade body": lambda text: place_schema.place_body(place_schema.members_of(text.encode()), NOW_MS),
+    "trade body": lambda text: place_schema.place_body(members.members_of(text.encode()), NOW_MS),
     "trade compact form": lambda text: compact_form(text.encode()),
     "trade number": lambda text: decimals.units_of(text, 8),
     "trade number of JSON": lambda text: decimals.floored(Number(text), 3),

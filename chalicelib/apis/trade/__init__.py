@@ -4,7 +4,8 @@
 - ``gate``: authentication, signatures and rate limits (R4 to R13). ``signature``: the text that one covers (R7, R8).
 - ``decimals``: exact numbers in requests and answers (R14, R37).
 - ``ids``, ``window``, ``paging``, ``cursor``: ids (R16), spans of time (R17), pages (R18).
-- ``query``, ``place_schema``: parameters and bodies. ``views``, ``figures``, ``pairs``: the data of answers.
+- ``query``, ``members``, ``place_schema``, ``change_schema``: parameters and bodies.
+- ``views``, ``figures``, ``pairs``: the data of answers.
 - ``placing``, ``listing``, ``order_detail``, ``trades``, ``balances``, ``market``, ``tickers``: the endpoints.
 - ``routes``: the desk's operations as data. ``api``: answers requests.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chalicelib.apis.kit.http import HttpRequest
-from chalicelib.apis.trade import place_schema
+from chalicelib.apis.trade import change_schema, members, place_schema
 from chalicelib.apis.trade.envelope import Fault
 from chalicelib.apis.trade.gate import Caller
 from chalicelib.apis.trade.pairs import pair_in_path, symbol_of
@@ -29,7 +29,7 @@ class RowsAhead:
     def _of(self, endpoint: str, request: HttpRequest, caller: Caller, now_ms: int) -> list[Expected]:
         match endpoint:
             case "placing.place":
-                order = place_schema.place_body(place_schema.members_of(request.body), now_ms)
+                order = place_schema.place_body(members.members_of(request.body), now_ms)
                 book_id, rows = self._market(order.pair, caller)
                 return rows if book_id is None else rows + self._placement(book_id, order, caller)
             case "market.level_2":
@@ -45,16 +45,16 @@ class RowsAhead:
             case "detail.by_id":
                 return self._order(order_id_of(request.path_parameters["id"], "id"), caller)
             case "cancels.by_id":
-                order_id = place_schema.order_id_member(place_schema.members_of(request.body))
+                order_id = change_schema.order_id_member(members.members_of(request.body))
                 return self._order(order_id, caller) + self._cancel(order_id, caller)
             case "cancel_after.set":
                 return [self.books.switch(caller.instance, caller.name)]
             case "amending.amend":
-                order_id = place_schema.amend_body(place_schema.members_of(request.body)).order_id
+                order_id = change_schema.amend_body(members.members_of(request.body)).order_id
                 under_way = self.books.amendment(caller.instance, caller.name, order_id)
                 return [under_way, *self._order(order_id, caller), *self._cancel(order_id, caller)]
             case "cancels.by_external_id":
-                name = place_schema.external_id_member(place_schema.members_of(request.body))
+                name = change_schema.external_id_member(members.members_of(request.body))
                 return [self.books.external_id(caller.instance, caller.name, name), *self._recent_market(caller)]
         return []
 

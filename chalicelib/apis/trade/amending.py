@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.apis.trade import place_schema
+from chalicelib.apis.trade import change_schema, members
 from chalicelib.apis.trade.envelope import Envelope, Error, Fault, invalid
 from chalicelib.apis.trade.gate import Caller
 from chalicelib.apis.trade.pairs import Pairs
@@ -40,7 +40,7 @@ class AmendEndpoint:
 
     def amend(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """PUT orders. Null, once the order has the new price and amount."""
-        body = place_schema.amend_body(place_schema.members_of(request.body))
+        body = change_schema.amend_body(members.members_of(request.body))
         row = self.reading.order(caller.instance, caller.name, body.order_id)
         market = self.pairs.of_book(caller.instance, row.book_id) if row else None
         if row is None or market is None:

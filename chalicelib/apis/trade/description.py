@@ -27,13 +27,14 @@ from chalicelib.apis.kit.description import (
     words,
 )
 from chalicelib.apis.trade.answers import ANSWERS, MEMBERS, MS, STATUSES
+from chalicelib.apis.trade.change_schema import TIMEOUT_S_MAX, TIMEOUT_S_MIN
 from chalicelib.apis.trade.cursor import PAGE_MAX
 from chalicelib.apis.trade.envelope import Error
 from chalicelib.apis.trade.gate import TOLERANCE_MS, TOLERANCE_MS_MAX
 from chalicelib.apis.trade.listing import IDS_MAX
 from chalicelib.apis.trade.market import LEVELS_DEFAULT, LEVELS_MAX, ORDERS_DEFAULT, ORDERS_MAX
 from chalicelib.apis.trade.paging import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
-from chalicelib.apis.trade.place_schema import SIDES, TIMEOUT_S_MAX, TIMEOUT_S_MIN, TYPES
+from chalicelib.apis.trade.place_schema import SIDES, TYPES
 from chalicelib.apis.trade.routes import BUY_SELL, MOUNT, READ, ROUTES
 
 SAYS = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.preference import declines_to_wait, wait_preference
-from chalicelib.apis.trade import place_schema
+from chalicelib.apis.trade import change_schema, members, place_schema
 from chalicelib.apis.trade.envelope import Envelope, Error, Fault
 from chalicelib.apis.trade.figures import STATUS_WORDS, figures_of, side_word, type_word
 from chalicelib.apis.trade.gate import Caller
@@ -39,7 +39,7 @@ class PlacingEndpoints:
         """POST orders. The order as admitted, or as first matched with ``Prefer: wait`` (R27) or by default (R64)."""
         if caller.has_frozen and self.is_frozen(caller.instance, caller.name):
             raise Fault(Error.FORBIDDEN)
-        body = place_schema.place_body(place_schema.members_of(request.body), envelope.now_ms)
+        body = place_schema.place_body(members.members_of(request.body), envelope.now_ms)
         market = self.pairs.open_book(caller.instance, body.pair)
         asked = body.request(caller.name, market.decimals)
         outcome = self.admission.place(caller.instance, market.book.book_id, asked)
@@ -77,12 +77,12 @@ class CancelEndpoints:
 
     def by_id(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """DELETE orders, POST orders/cancel. The canceled order; the hold of its unfilled part is released."""
-        order_id = place_schema.order_id_member(place_schema.members_of(request.body))
+        order_id = change_schema.order_id_member(members.members_of(request.body))
         return self._cancel(order_id, caller, envelope)
 
     def by_external_id(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """DELETE orders/by-external-id, POST orders/cancel-by-external-id. External ids ignore case (R31)."""
-        external_id = place_schema.external_id_member(place_schema.members_of(request.body))
+        external_id = change_schema.external_id_member(members.members_of(request.body))
         order_id = self.reading.order_id_of(caller.instance, caller.name, external_id)
         if order_id is None:
             raise Fault(Error.ORDER_NOT_FOUND)
@@ -90,7 +90,7 @@ class CancelEndpoints:
 
     def all_of_customer(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """DELETE orders/all. The live orders, of one pair or of all, each with whether it is canceled (O9, R42)."""
-        pair = place_schema.pair_to_cancel(request.body, request.query)
+        pair = change_schema.pair_to_cancel(request.body, request.query)
         if pair is not None:
             books = self.pairs.every_book(caller.instance, pair)
         else:

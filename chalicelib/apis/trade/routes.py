@@ -36,7 +36,7 @@ def _route(
 def _cancel(method: str, path: str, name: str, reader: str) -> Route[Permission | None]:
     """Return a route that cancels one order."""
     refusals = ("ORDER_NOT_FOUND", "ALREADY_CANCELED", "EXECUTED_COMPLETELY", "CANCEL_PENDING")
-    return _route(method, path, BUY_SELL, name, "CancelledOrder", *refusals, body=f"place_schema:{reader}")
+    return _route(method, path, BUY_SELL, name, "CancelledOrder", *refusals, body=f"change_schema:{reader}")
 
 
 def _market(path: str, private: str, name: str, answer: str, *errors: str, **more: Any) -> list[Route[Any]]:
@@ -57,15 +57,15 @@ ROUTES: RouteTable[Permission | None] = RouteTable(
                body="place_schema:PlaceBody", headers=("Prefer",), counts_refusals=True),
         _route("PUT", "/orders", BUY_SELL, "amending.amend", "AmendedOrder", "ORDER_NOT_FOUND", "ALREADY_CANCELED",
                "EXECUTED_COMPLETELY", "UNSUPPORTED", "MINIMUM_NOT_REACHED", "INSUFFICIENT_FUNDS", "AMENDMENT_PENDING",
-               body="place_schema:amend_body"),
+               body="change_schema:amend_body"),
         _cancel("DELETE", "/orders", "cancels.by_id", "order_id_member"),
         _cancel("POST", "/orders/cancel", "cancels.by_id", "order_id_member"),
         _cancel("DELETE", "/orders/by-external-id", "cancels.by_external_id", "external_id_member"),
         _cancel("POST", "/orders/cancel-by-external-id", "cancels.by_external_id", "external_id_member"),
         _route("DELETE", "/orders/all", BUY_SELL, "cancels.all_of_customer", "CancelledOrders",
-               "PAIR_NOT_FOUND", "NOTHING_TO_CANCEL", body="place_schema:pair_to_cancel"),
+               "PAIR_NOT_FOUND", "NOTHING_TO_CANCEL", body="change_schema:pair_to_cancel"),
         _route("POST", "/orders/cancel-all-after", BUY_SELL, "cancel_after.set", "CancelAllAfter",
-               body="place_schema:timeout_member"),
+               body="change_schema:timeout_member"),
         _route("GET", "/orders/open", READ, "listing.open_orders", "OrderPage", "PAIR_NOT_FOUND",
                query=("pair", "side", *PAGE)),
         _route("GET", "/orders/trades", READ, "detail.trades", "TradePage", "ORDER_NOT_FOUND",
