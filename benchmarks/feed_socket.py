@@ -9,7 +9,6 @@ depth to which it leads. What it was told is compared with the logs later (``fee
 from __future__ import annotations
 
 import heapq
-import http.client
 import json
 import random
 import socket
@@ -27,8 +26,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
 from benchmarks.feed_phases import Phases, depth_digest, due_between
-from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.feed.logs import book_log
+from tallybook_client import TallybookError, TradeDesk
 
 TRADE, DELTA = "trade", "orderbook/level_2_delta"
 PONG = "pong"
@@ -179,7 +178,7 @@ class Socket:
             except (ConnectionClosed, ServerFailed):
                 self.told.ended_by_server += 1
                 time.sleep(PAUSE_S)
-            except (OSError, InvalidHandshake, http.client.HTTPException) as error:
+            except (OSError, InvalidHandshake, TallybookError) as error:
                 failures += 1
                 if failures > FAILURES_MAX:
                     self.told.faults.append(f"cannot connect: {error!r}")
@@ -196,23 +195,13 @@ class Socket:
         """Connect and subscribe to every topic, behind its last message."""
         connection = connect(self._place.url, open_timeout=OPEN_S_MAX, close_timeout=1, max_queue=None)
         self._ids.clear()
-        ticket: dict[str, str] = {"ticket": self._ticket()}
+        desk = TradeDesk(f"http://{self._place.address}", self._place.token, self._place.secret, answer_s=OPEN_S_MAX)
+        ticket = {"ticket": desk.ticket()}
         for name, topic in self.told.topics.items():
             resume = {"cursor": topic.cursor} if topic.cursor else {}
             connection.send(json.dumps({"method": "subscribe", "topics": [name], **resume, **ticket}))
             ticket = {}
         return closing(connection)
-
-    def _ticket(self) -> str:
-        timestamp = str(int(time.time() * 1000))
-        signature = signature_of(self._place.secret, timestamp, "POST", "/trade/ticket", b"")
-        headers = {"Authorization": self._place.token, "timestamp": timestamp, "signature": signature}
-        with closing(http.client.HTTPConnection(self._place.address, timeout=OPEN_S_MAX)) as asking:
-            asking.request("POST", "/trade/ticket", body=b"", headers=headers)
-            answer = json.loads(asking.getresponse().read())
-            if not answer.get("data"):
-                raise http.client.HTTPException(f"no ticket: {answer}")
-            return str(answer["data"]["ticket"])
 
     def _receive(self, connection: ClientConnection, stop: Event) -> None:
         """Take messages until the next cut, or until ``stop`` is set."""
