@@ -141,6 +141,6 @@ def fills_in(row: Row) -> list[Fill]:
     shared = {name: row[name] for name in _SHARED}
     try:
         own: list[tuple[Any, ...]] = _decoder.decode(zlib.decompress(row["fills"]))
-    except (msgspec.DecodeError, zlib.error) as error:
+    except msgspec.DecodeError as error:
         raise ValueError(f"fills: {error}") from error
     return [Fill(**shared, **dict(zip(_OWN, values, strict=True))) for values in own]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, TypeVar
@@ -46,7 +47,7 @@ def reads_row(read: Callable[[Row], T]) -> Callable[[Row], T]:
             return read(row)
         except UnreadableRow:
             raise
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, zlib.error) as error:
             keys = " ".join(str(row[name]) for name in _KEY_ATTRIBUTES if name in row)
             raise UnreadableRow(
                 f"{keys}: {error!r}. The row is damaged, which 'tallybook verify' looks into, or an earlier version "

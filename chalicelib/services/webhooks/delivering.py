@@ -23,6 +23,7 @@ from chalicelib.services.webhooks.starting import Start, start_or_leave
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import Runner
+from chalicelib.tables.rows import UnreadableRow
 from chalicelib.tables.webhook_deliveries import WebhookDeliveries
 from chalicelib.tables.webhooks import QUIET_MS, WebhookEndpoints
 
@@ -132,7 +133,11 @@ class Deliverer:
 
     def _deliver(self, endpoint: Endpoint, delivery_id: str, claims: list[Delivery]) -> None:
         now_ms = self._clock_ms()
-        claimed = self._deliveries.claim(endpoint.endpoint_id, delivery_id, now_ms, now_ms + DELIVERY_LEASE_MS)
+        try:
+            claimed = self._deliveries.claim(endpoint.endpoint_id, delivery_id, now_ms, now_ms + DELIVERY_LEASE_MS)
+        except UnreadableRow:  # it keeps no other waiting (T158)
+            logger.exception("a delivery cannot be read", endpoint=endpoint.endpoint_id, delivery=delivery_id)
+            return
         if claimed is None:
             return
         claims.append(claimed)

@@ -328,6 +328,19 @@ def test_events_that_come_while_a_deliverer_works_are_sent_by_it(hooks: Hooks) -
     assert sent == [event(number).event_id for number in range(1, 5)]
 
 
+def test_t158_a_delivery_that_cannot_be_read_keeps_no_other_waiting(hooks: Hooks) -> None:
+    endpoint = hooks.endpoint()
+    hooks.receive(event(1))
+    key = {"owner": f"endpoint/{endpoint.endpoint_id}", "entry": event(1).event_id}
+    row = hooks.database.get("webhooks", key)
+    assert row is not None
+    hooks.database.put_many("webhooks", [row | {"payload": b"?", "is_compressed": True}])
+    hooks.work()
+    hooks.receive(event(2))
+    hooks.work()
+    assert hooks.receiver.ids == [event(2).event_id]
+
+
 def test_a_deliverer_whose_time_is_over_starts_another(hooks: Hooks) -> None:
     hooks.endpoint()
     hooks.receive(*map(event, range(1, 20)))
