@@ -49,9 +49,6 @@ class Place:
         """The sequence of the entry that was read last, in part or whole; 0: none was."""
         return self.sequence + (self.part > 0)
 
-    def is_before(self, event: FeedEvent) -> bool:
-        return (self.sequence + 1, self.part) <= (event.sequence, event.part)
-
 
 BEGINNING = Place(0, NO_STAMP)
 

@@ -13,7 +13,6 @@ from chalicelib.domain.books.admission import Refusal, RefusalCode, refusal_of_a
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.books.vocabulary import AmendOrder, OrderType, TimeInForce
-from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.holds import extra_of_amendment, hold_of_limit
 from chalicelib.domain.ledger.owners import book_key, customer_key
@@ -208,10 +207,8 @@ def _ends_at_its_turn(order: OrderRow) -> bool:
 
 def _extra(config: BookConfig, order: OrderRow, price: int | None, quantity: int) -> int:
     """Return what the amendment sets aside beside the order's hold, in base units of the held asset."""
+    before, after = order.price or 0, price or 0  # a SELL alone may have none, and holds its quantity whatever it is
     remaining = order.quantity - order.filled
-    if order.side is Side.SELL or order.price is None or price is None:
-        return extra_of_amendment(order.side, 0, remaining, remaining, 0, quantity - order.filled, config.base_decimals)
-    hold = hold_of_limit(order.side, order.price, remaining, config.base_decimals)
-    return extra_of_amendment(
-        order.side, order.price, remaining, hold, price, quantity - order.filled, config.base_decimals
-    )
+    hold = hold_of_limit(order.side, before, remaining, config.base_decimals)
+    wanted = quantity - order.filled
+    return extra_of_amendment(order.side, before, remaining, hold, after, wanted, config.base_decimals)

@@ -15,7 +15,6 @@ from chalicelib.domain.feed.cursor import (
     Cursor,
     Place,
     UnreadableCursor,
-    behind,
     cursor_of,
 )
 from chalicelib.domain.feed.event import FeedEvent
@@ -65,14 +64,6 @@ def test_a_cursor_over_350_logs_is_short_enough_to_be_read() -> None:
         cursor = cursor.moved("inst_a", book_log(f"ob_{number}"), Place(2**32 - 1, STAMP))
     assert len(cursor.to_text()) <= 7500
     assert cursor_of(cursor.to_text()) == cursor
-
-
-def test_a_place_stands_before_what_was_not_read() -> None:
-    assert BEGINNING.is_before(event(1, 0))
-    assert behind(event(3, 4), is_last=False).is_before(event(3, 5))
-    assert not behind(event(3, 4), is_last=False).is_before(event(3, 4))
-    assert behind(event(3, 4), is_last=True).is_before(event(4, 0))
-    assert not behind(event(3, 4), is_last=True).is_before(event(3, 5))
 
 
 def test_what_happens_to_one_thing_stands_in_one_lane_of_its_area() -> None:
