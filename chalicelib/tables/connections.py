@@ -210,6 +210,12 @@ class Connections:
         row = self._database.get(TABLE, forms.key_of(one))
         return None if row is None or row["expires"] <= self._now_s() else forms.subscription_of(row)
 
+    def again(self, found: Sequence[Subscription]) -> list[Subscription]:
+        """Return subscriptions as they are now, without those that are gone."""
+        rows = self._database.get_many(TABLE, [forms.key_of(one) for one in found]) if found else []
+        now_s = self._now_s()
+        return [forms.subscription_of(row) for row in rows if row["expires"] > now_s]
+
     def move(self, moves: Sequence[tuple[Subscription, Subscription]]) -> list[int]:
         """Move subscriptions on, each from what it was to what it is after its messages were sent.
 

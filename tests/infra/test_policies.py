@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 from uuid import UUID
 
 import boto3
@@ -49,6 +50,7 @@ from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.switches import DeadManSwitches
 from chalicelib.services.calling import caller_of
 from chalicelib.services.escrow.desk import EscrowDesk
+from chalicelib.services.push import sessions
 from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.services.push.following import follow_records
 from chalicelib.services.push.rows import JournalRows
@@ -479,9 +481,12 @@ def at_the_sockets(client: DynamoDBClient) -> None:
         later = open_sockets(desk, clients=sockets.clients)
         sockets.streams.broadcaster = later.pushing.broadcaster
         sockets.streams.follow(function)
+        trade_and_credit(sockets)
+        sockets.streams.miss()
         beating = open_sockets(desk, clients=sockets.clients)
         beating.later(BEAT_S)
-        beating.pushing.beat.round()
+        with patch.object(sessions, "PASSED_OVER_MAX", 1):
+            beating.pushing.beat.round()
         assert {message["topic"] for message in sockets.messages() if message["id"] > 1} == begun.keys()
         sockets.connect("late")
         sockets.say({"method": "unsubscribe", "topics": ["balance"], "ticket": sockets.ticket()}, "late")

@@ -122,6 +122,13 @@ class Feed:
         ends = self._ends(logs)
         return {log.name: ends.place(log.instance, log.name) for log in logs}
 
+    def longer(self, scope: Scope, than: Callable[[str], int]) -> bool:
+        """Return whether a log of the scope has an entry of the sequence that ``than`` returns for it. One call for
+        each hundred logs; one that was put a moment ago may be missed. Raises TooManyLogs, Unavailable.
+        """
+        logs = self._logs(scope)
+        return bool(self._looks.at([log.at(than(log.name)) for log in logs], consistently=False))
+
     def resumed(self, scope: Scope, after: Cursor) -> Cursor:
         """Return the cursor, cut to the scope's logs, if it can be followed from. Raises as ``wait``.
 

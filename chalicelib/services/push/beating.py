@@ -3,7 +3,8 @@
 Every BEAT_S one query finds the subscriptions of all instances that are sent beats, and those whose beat is due are
 sent it. Each beat is claimed by a conditional write before, so of two processes that beat at once one sends it; if that
 one dies, the next beat comes BEAT_S later. With the beat, what let a client in is looked at again: a client whose key
-is disabled is turned out. It also begins, or goes on with, what a connection's own beginning has left undone.
+is disabled is turned out. It also begins, or goes on with, what a connection's own beginning has left undone; and it
+moves on those who are far behind their logs because nothing happens that is theirs.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class Beat:
         lost = set(self.sessions.connections.move(claims) if claims else [])
         won = [claim for index, claim in enumerate(claims) if index not in lost]
         self.together([partial(self._beat, *claim, by) for claim in won])
+        self._keep_up([one for one in staying if one.has_begun and not one.shows_state])
         return bool(found)
 
     def begin(self, connection_id: str, pause: Callable[[float], object]) -> None:
@@ -99,6 +101,13 @@ class Beat:
             self.broadcaster.repeat(due)
         except NotSent:
             logger.warning("some states are not sent again", exc_info=True)
+
+    def _keep_up(self, staying: Sequence[Subscription]) -> None:
+        for instance in sorted({one.instance for one in staying}):
+            try:
+                self.sessions.keep_up(one for one in staying if one.instance == instance)
+            except Exception:
+                logger.warning("some subscriptions stay behind", exc_info=True, instance=instance)
 
     def _beat(self, before: Subscription, one: Subscription, by: str) -> None:
         """Send a heartbeat. before: the subscription until it was claimed."""

@@ -11,7 +11,7 @@ beside (``beating``): first a heartbeat, which only an open connection takes, th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from chalicelib.domain.feed.cursor import Cursor, UnreadableCursor
@@ -26,8 +26,15 @@ from chalicelib.domain.feed.subscription import (
 )
 from chalicelib.services.feed.reading import CursorGone, Feed, Scope
 from chalicelib.services.feed.scopes import NO_BOOKS, of_instance
-from chalicelib.services.push.broadcasting import NOBODY_S, Broadcaster, NotSent, due_after_message
+from chalicelib.services.push.broadcasting import (
+    NOBODY_S,
+    PASSED_OVER_MAX,
+    Broadcaster,
+    NotSent,
+    due_after_message,
+)
 from chalicelib.services.push.desk import Body, Desk
+from chalicelib.services.push.recent import ENTRIES_MAX
 from chalicelib.services.push.sending import Sender
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.connections import Connections
@@ -148,7 +155,7 @@ class Sessions:
         """Tell a subscription what its logs have by now. Raises NotSent."""
         if self.connections.has_just_begun(one.instance):
             self._pause(NOBODY_S)
-        ends = {log: end.sequence for log, end in self._feed.last_places(_scope_of(one)).items()}
+        ends = self._ends(_scope_of(one))
         until = {log: min(one.cursor.place(one.instance, log).sequence, end) for log, end in ends.items()}
         while until != ends:
             left = ENTRIES_AT_ONCE
@@ -158,6 +165,31 @@ class Sessions:
             now = self.connections.subscription(one)
             if now is not None:
                 self._broadcaster.advance([(now, until)])
+
+    def keep_up(self, subscriptions: Iterable[Subscription]) -> None:
+        """Move on those that are far behind the ends of their logs, because nothing there was theirs. Raises NotSent.
+
+        Otherwise the stream's function would read all that lies between at the next event of theirs, while all others
+        wait.
+        """
+        by_logs: dict[Scope, list[Subscription]] = {}
+        for one in subscriptions:
+            by_logs.setdefault(replace(_scope_of(one), subjects=None), []).append(one)
+        for scope, found in by_logs.items():
+            if not self._is_one_far(scope, found):
+                continue
+            ends = self._ends(scope)
+            while far := [one for one in found if _is_far(one, ends)]:
+                until = {log: min(_first(far, log) + ENTRIES_MAX, end) for log, end in ends.items()}
+                self._broadcaster.advance((one, until) for one in far)
+                found = self.connections.again(far)
+
+    def _is_one_far(self, scope: Scope, found: Sequence[Subscription]) -> bool:
+        return self._feed.longer(scope, lambda log: _first(found, log) + PASSED_OVER_MAX)
+
+    def _ends(self, scope: Scope) -> dict[str, int]:
+        """Return the sequence of each log's last entry."""
+        return {log: end.sequence for log, end in self._feed.last_places(scope).items()}
 
     def _beginning(self, wanted: Subscription, resume: Cursor | None) -> Cursor:
         """Return where a subscription begins. Raises CursorUnusable."""
@@ -172,6 +204,16 @@ class Sessions:
             if end.sequence - begun.place(wanted.instance, log).sequence > MISSED_MAX:
                 raise CursorUnusable(log)
         return begun
+
+
+def _first(found: Iterable[Subscription], log: str) -> int:
+    """Return how far the subscription has come in a log that is the farthest behind."""
+    return min(one.cursor.place(one.instance, log).sequence for one in found)
+
+
+def _is_far(one: Subscription, ends: Mapping[str, int]) -> bool:
+    """Return whether so much of a log lies before a subscription that its place is moved though nothing is sent."""
+    return any(end >= _first([one], log) + PASSED_OVER_MAX for log, end in ends.items())
 
 
 def _scope_of(one: Subscription) -> Scope:

@@ -505,7 +505,7 @@ def test_a_beat_writes_once_a_connection_and_reads_once_what_many_share(desk: De
     sockets.pushing.beat.round()
     bill = meter.take()
     assert bill.of("connections").write_units == 3
-    assert bill.calls == 5, "pointers, their rows, the key, the desk, and one call of three writes"
+    assert bill.calls == 6, "pointers, their rows, the key, the desk, one call of three writes, and how long logs are"
 
 
 def test_those_who_follow_are_found_by_a_query_for_each_key_and_one_read_of_rows_elsewhere(desk: Desk) -> None:

@@ -11,14 +11,17 @@ import pytest
 from chalicelib.domain.feed.cursor import Place
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, UnknownConnection
-from chalicelib.services.push.broadcasting import BEAT_S, EARLY_S
+from chalicelib.services.push.broadcasting import BEAT_S, EARLY_S, PASSED_OVER_MAX
+from chalicelib.services.push.recent import ENTRIES_MAX
 from chalicelib.services.push.sessions import OPENING_S
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 from tests.faults import Died, FaultyClient, raising
 from tests.memory import MemoryDynamoDB
 from tests.services.push.world import (
+    ANNS_EVENT,
     BOOK_A,
+    BOOK_B,
     LANE,
     NOBODYS_EVENT,
     ONE_TAKERS_EVENT,
@@ -26,6 +29,7 @@ from tests.services.push.world import (
     TAKER,
     TAKERS,
     TAKERS_EVENT,
+    EachEvent,
     PushWorld,
     numbered,
 )
@@ -203,6 +207,51 @@ def test_a_state_that_was_sent_by_one_that_died_is_sent_again_under_its_id(world
         assert world.clients.of("c") == [(1, STATE), (1, STATE)]
 
 
+@pytest.mark.parametrize("entries", [PASSED_OVER_MAX - 1, PASSED_OVER_MAX, 2 * ENTRIES_MAX + 7])
+def test_who_hears_nothing_is_moved_on_by_the_beat_so_that_the_next_event_reads_little(
+    world: PushWorld, entries: int
+) -> None:
+    for name in ("c", "d"):
+        world.connect(name)
+        world.follow_ann(name, beats=True)
+    for _ in range(entries):
+        world.happen(BOOK_A, PUBLIC_EVENT, NOBODYS_EVENT)
+    world.beat().round()
+    read = sum(until - after for _, after, until in world.reads)
+    assert entries - PASSED_OVER_MAX < read <= entries
+    world.reads.clear()
+    own = world.happen(BOOK_A, ANNS_EVENT)
+    world.broadcaster().receive(INSTANCE, own)
+    assert sum(until - after for _, after, until in world.reads) == entries - read
+    for name in ("c", "d"):
+        assert world.clients.of(name) == numbered(own[0].event_id)
+
+
+def test_who_is_moved_on_by_two_beats_at_once_gets_what_is_theirs_there_under_one_id(world: PushWorld) -> None:
+    world.connect("c")
+    world.follow_ann("c", beats=True)
+    own = []
+    for _ in range(3):
+        for _ in range(PASSED_OVER_MAX):
+            world.happen(BOOK_A, NOBODYS_EVENT)
+        own.append(world.happen(BOOK_B, ANNS_EVENT)[0].event_id)
+    beats = [world.beat(), world.beat()]
+    world.clients.before_send = lambda: (setattr(world.clients, "before_send", lambda: None), beats[1].round())[1]
+    beats[0].round()
+    world.broadcaster().receive(INSTANCE, world.logs[BOOK_B][-1])
+    assert sorted(set(world.clients.of("c"))) == numbered(*own)
+
+
+def test_an_instance_whose_logs_cannot_be_read_keeps_no_other_from_its_beat(world: PushWorld) -> None:
+    of_taker(world, "c")
+    for _ in range(PASSED_OVER_MAX):
+        world.happen(LANE, NOBODYS_EVENT)
+    beat = world.beat()
+    beat.sessions._feed = None  # type: ignore[assignment]
+    beat.round()
+    assert texts(world) == [HEARTBEAT]
+
+
 def test_a_client_that_is_gone_is_removed_by_its_beat_and_others_get_theirs(world: PushWorld) -> None:
     for name in ("c", "d"):
         of_taker(world, name)
@@ -219,7 +268,7 @@ def test_a_client_that_leaves_while_it_subscribes_leaves_nothing_behind_the_next
 ) -> None:
     world.connect("c")
     world.leave_while(lambda: world.connections.subscribe(world.taker("c", credential=credential)), "c")
-    world.desk.disabled.add("lost")
+    world.taker_desk.disabled.add("lost")
     assert world.rows_of("c") != []
     later(world)
     world.beat().round()
@@ -229,7 +278,7 @@ def test_a_client_that_leaves_while_it_subscribes_leaves_nothing_behind_the_next
 def test_a_client_whose_credential_is_disabled_is_turned_out_with_the_next_beat(world: PushWorld) -> None:
     of_taker(world, "c", credential="lost")
     of_taker(world, "d", credential="kept")
-    world.desk.disabled.add("lost")
+    world.taker_desk.disabled.add("lost")
     world.beat().round()
     assert world.clients.gone == {"c"}
     world.broadcaster().receive(INSTANCE, world.happen(LANE, TAKERS_EVENT))
@@ -240,7 +289,7 @@ def test_a_client_whose_credential_is_disabled_is_turned_out_with_the_next_beat(
 def test_a_client_that_cannot_be_turned_out_keeps_no_other_from_its_beat(world: PushWorld) -> None:
     of_taker(world, "c", credential="lost")
     of_taker(world, "d")
-    world.desk.disabled.add("lost")
+    world.taker_desk.disabled.add("lost")
 
     def broken(_connection_id: str) -> None:
         raise OSError("no answer")
@@ -253,15 +302,15 @@ def test_a_client_that_cannot_be_turned_out_keeps_no_other_from_its_beat(world: 
 
 def test_a_client_of_whom_nothing_can_be_read_gets_its_beat_later(world: PushWorld) -> None:
     of_taker(world)
-    lets = world.desk.lets
+    lets = world.taker_desk.lets
 
     def unreadable(_one: Any) -> bool:
         raise OSError("no answer")
 
-    world.desk.lets = unreadable
+    world.taker_desk.lets = unreadable
     world.beat().round()
     assert (texts(world), world.clients.gone) == ([], set())
-    world.desk.lets = lets
+    world.taker_desk.lets = lets
     world.beat().round()
     assert texts(world) == [HEARTBEAT]
 
@@ -273,9 +322,9 @@ def test_a_state_that_cannot_be_shown_keeps_no_heartbeat_back(world: PushWorld) 
     def broken(one: Any, place: Place | None = None) -> Any:
         if one.book_id is not None:
             raise LookupError("no such book")
-        return type(world.desk).state(world.desk, one, place)
+        return EachEvent.state(world.trade, one, place)
 
-    world.desk.state = broken
+    world.trade.state = broken
     world.beat().round()
     assert (texts(world, "c"), texts(world, "d")) == ([], [HEARTBEAT])
 

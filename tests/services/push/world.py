@@ -38,13 +38,12 @@ def at(sequence: int) -> Place:
 class EachEvent:
     """A desk whose topics show each event that they follow. disabled: credentials."""
 
-    sends_heartbeats = True
+    def __init__(self, *, sends_heartbeats: bool) -> None:
+        self.sends_heartbeats = sends_heartbeats
+        self.disabled: set[str] = set()
 
     def waits(self, subscription: Subscription) -> bool:
         return subscription.name.startswith("balance")
-
-    def __init__(self) -> None:
-        self.disabled: set[str] = set()
 
     def bodies(self, subscription: Subscription, news: News) -> dict[str, list[Body]]:
         wanted = {PUBLIC} if subscription.book_id is not None else {*subscription.subjects}
@@ -105,8 +104,8 @@ class PushWorld:
         self.paused = 0
         self.connections = Connections(database, lambda: self.now_ms // 1000)
         self.database = database
-        self.desk = EachEvent()
-        self.desks = {"trade": self.desk, "taker": self.desk}
+        self.trade, self.taker_desk = EachEvent(sends_heartbeats=False), EachEvent(sends_heartbeats=True)
+        self.desks = {"trade": self.trade, "taker": self.taker_desk}
         self.names = count()
 
     def broadcaster(self, database: Database | None = None) -> Broadcaster:
@@ -145,6 +144,10 @@ class PushWorld:
         assert scope.instance == INSTANCE
         return {log: at(len(entries)) for log, entries in self.logs.items()}
 
+    def longer(self, scope: Scope, than: Callable[[str], int]) -> bool:
+        assert scope.instance == INSTANCE
+        return any(len(entries) >= than(log) for log, entries in self.logs.items())
+
     def ends(self, scope: Scope) -> Cursor:
         cursor = Cursor()
         for log, place in self.last_places(scope).items():
@@ -171,12 +174,12 @@ class PushWorld:
         book_id = log.removeprefix("book/")
         return self._subscribed(name, f"trade@{book_id}", (), book_id, cursor, repeats)
 
-    def follow_ann(self, name: str, topic: str = "user_trades", **places: int) -> Subscription:
+    def follow_ann(self, name: str, topic: str = "user_trades", *, beats: bool = False, **places: int) -> Subscription:
         """Subscribe a connection to ann's events in all logs, after these entries (ob_a=1)."""
         cursor = Cursor()
         for book_id, place in places.items():
             cursor = cursor.moved(INSTANCE, book_log(book_id), at(place))
-        return self._subscribed(name, topic, (ANN,), None, cursor, False)
+        return self._subscribed(name, topic, (ANN,), None, cursor, beats)
 
     def taker(self, name: str, place: int = 0, *, credential: str = "") -> Subscription:
         """Return a subscription of a connection to what a taker receives in one lane, after this entry."""
