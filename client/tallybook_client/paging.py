@@ -20,27 +20,21 @@ def by_offset(
     *,
     may_be_short: bool = False,
 ) -> Iterator[Row]:
-    """Yield the rows of all pages, each once: a list that grows at its head shows the last rows of a page again.
+    """Yield the rows of all pages, each once.
 
     rows_of: returns the page of this limit and offset. limit: how many rows are wanted, None: all. may_be_short:
     whether a page may end before its limit though more rows follow, as one does whose bytes are bounded.
     """
-    return islice(_rows(rows_of, key_of, page_size if limit is None else min(page_size, limit), may_be_short), limit)
 
+    def rows() -> Iterator[Row]:
+        size, offset = _at_most(page_size, limit), 0
+        while found := rows_of(size, offset):
+            yield from found
+            if len(found) < size and not may_be_short:
+                return
+            offset += len(found)
 
-def _rows(
-    rows_of: Callable[[int, int], Sequence[Row]], key_of: Callable[[Row], Hashable], page_size: int, may_be_short: bool
-) -> Iterator[Row]:
-    seen: set[Hashable] = set()
-    offset = 0
-    while rows := rows_of(page_size, offset):
-        for row in rows:
-            if (key := key_of(row)) not in seen:
-                seen.add(key)
-                yield row
-        if len(rows) < page_size and not may_be_short:
-            return
-        offset += len(rows)
+    return islice(_once(rows(), key_of), limit)
 
 
 def by_cursor(
@@ -70,9 +64,12 @@ def by_cursor(
 
 
 def by_page(
-    page_of: Callable[[int, int], tuple[Sequence[Row], bool]], page_size: int, limit: int | None = None
+    page_of: Callable[[int, int], tuple[Sequence[Row], bool]],
+    key_of: Callable[[Row], Hashable],
+    page_size: int,
+    limit: int | None = None,
 ) -> Iterator[Row]:
-    """Yield the rows of all pages of a list that has numbered pages.
+    """Yield the rows of all pages of a list that has numbered pages, each once.
 
     page_of: returns the page of this number and size, and whether it is the last one.
     """
@@ -85,7 +82,16 @@ def by_page(
             if is_last:
                 return
 
-    return islice(rows(), limit)
+    return islice(_once(rows(), key_of), limit)
+
+
+def _once(rows: Iterator[Row], key_of: Callable[[Row], Hashable]) -> Iterator[Row]:
+    """Yield each row once: a list that grows at its head shows the last rows of a page again on the next."""
+    seen: set[Hashable] = set()
+    for row in rows:
+        if (key := key_of(row)) not in seen:
+            seen.add(key)
+            yield row
 
 
 def _at_most(page_size: int, limit: int | None) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from tallybook_client import Event, Feed, Unreachable
 from tallybook_client.feed import EventPage
-from tallybook_client.paging import by_offset
+from tallybook_client.paging import by_offset, by_page
 
 
 class Log:
@@ -123,3 +123,10 @@ def test_a_limit_bounds_what_is_asked_for(limit: int | None, sizes: list[int]) -
 def test_a_page_that_may_be_short_is_not_the_last_one() -> None:
     pages = {0: [1, 2], 2: [3], 3: []}
     assert list(by_offset(lambda _size, offset: pages[offset], lambda row: row, 4, may_be_short=True)) == [1, 2, 3]
+
+
+def test_a_list_of_numbered_pages_that_grows_meanwhile_gives_each_row_once() -> None:
+    pages = {1: ([9, 8, 7], False), 2: ([7, 6, 5], False), 3: ([4], True)}
+    asked = list(by_page(lambda number, _size: pages[number], lambda row: row, 3))
+    assert asked == [9, 8, 7, 6, 5, 4]
+    assert list(by_page(lambda number, _size: pages[number], lambda row: row, 3, 5)) == asked[:5]

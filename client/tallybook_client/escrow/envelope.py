@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping
 from datetime import date
+from operator import attrgetter
 from typing import Any, TypedDict, TypeVar
 
 from msgspec import Struct
@@ -80,7 +81,7 @@ def rows_of(
         answer = value_of(session.send(Request("GET", MOUNT + path, query)).body, Members)
         return member_of(answer, "data", kind), number >= member_of(answer, "last_page", int)
 
-    return by_page(page, PAGE_SIZE_MAX, limit)
+    return by_page(page, attrgetter("id"), PAGE_SIZE_MAX, limit)
 
 
 def error_of(answer: Answer) -> EscrowError:

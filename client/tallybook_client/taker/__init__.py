@@ -95,11 +95,11 @@ class TakerDesk:
 
     def orders(self, *, limit: int | None = None, **filters: Unpack[TakersOrderFilter]) -> Iterator[TakersOrder]:
         """Yield the orders that the taker sees, newest first unless sorted otherwise."""
-        return rows_of(self.session, "/takers/orders", filters, "orders", list[TakersOrder], limit)
+        return rows_of(self.session, "/takers/orders", filters, "orders", list[TakersOrder], ["order_hash"], limit)
 
     def fills(self, *, limit: int | None = None, **filters: Unpack[FillFilter]) -> Iterator[Fill]:
         """Yield the taker's fills, newest first unless sorted otherwise."""
-        return rows_of(self.session, "/orders/filled", filters, "fills", list[Fill], limit)
+        return rows_of(self.session, "/orders/filled", filters, "fills", list[Fill], ["id"], limit)
 
     def events(self, after: str | None = None, *, wait_s: int = WAIT_S) -> Feed:
         """Return the feed of own locks and fills, and of orders that can be locked, after a cursor or from now."""

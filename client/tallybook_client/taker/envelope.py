@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import hmac
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -64,16 +65,25 @@ def error_of(answer: Answer) -> TakerError:
 
 
 def rows_of(
-    session: Session, path: str, asked: Mapping[str, Any], name: str, kind: type[list[Row]], limit: int | None
+    session: Session,
+    path: str,
+    asked: Mapping[str, Any],
+    name: str,
+    kind: type[list[Row]],
+    key: Sequence[str],
+    limit: int | None,
 ) -> Iterator[Row]:
-    """Yield the rows of a list. A page may be short, so its answer says whether it is the last one (K43)."""
+    """Yield the rows of a list. A page may be short, so its answer says whether it is the last one (K43).
+
+    key: the members that tell a row from all others.
+    """
 
     def page(number: int, size: int) -> tuple[list[Row], bool]:
         query = query_of(**asked, page=number, page_size=size)
         answer = session.get(MOUNT + path, Members, query)
         return member_of(answer, name, kind), number >= member_of(answer, "total_pages", int)
 
-    return by_page(page, PAGE_SIZE_MAX, limit)
+    return by_page(page, attrgetter(*key), PAGE_SIZE_MAX, limit)
 
 
 def _in_text(details: str) -> dict[str, str]:

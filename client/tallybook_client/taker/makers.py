@@ -114,14 +114,14 @@ class MakerDesk:
 
     def orders(self, *, limit: int | None = None, **filters: Unpack[MakersOrderFilter]) -> Iterator[Order]:
         """Yield the maker's orders, newest first unless sorted otherwise."""
-        return rows_of(self.session, "/orders", filters, "orders", list[Order], limit)
+        return rows_of(self.session, "/orders", filters, "orders", list[Order], ["id"], limit)
 
     def positions(
         self, ticker: str | None = None, *, ticker_like: bool | None = None, limit: int | None = None
     ) -> Iterator[Position]:
         """Yield what the wallet has of each stock, by ticker; ticker_like: of those whose ticker contains this one."""
         asked = {"ticker": ticker, "ticker_like": ticker_like}
-        return rows_of(self.session, "/positions", asked, "positions", list[Position], limit)
+        return rows_of(self.session, "/positions", asked, "positions", list[Position], ["ticker", "exchange"], limit)
 
     def next_nonce(self) -> int:
         """Return the highest nonce that the wallet used, plus one."""

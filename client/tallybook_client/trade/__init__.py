@@ -186,7 +186,7 @@ class TradeDesk:
             rows = member_of(self.session.get(path, Members, query), "statement", list[StatementRow])
             return rows, len(rows) < size
 
-        return by_page(page, PAGE_SIZE_MAX, limit)
+        return by_page(page, lambda row: row, PAGE_SIZE_MAX, limit)
 
     def trading_fees(self, pair: str) -> list[TradingFee]:
         """Return a pair's fees of both sides, in percent."""
