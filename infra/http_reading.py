@@ -31,6 +31,7 @@ RECEIVED_AT_ONCE = 64 * 1024
 
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _LINE_BREAKS = b"\r\n"
+_TLS_HANDSHAKE = b"\x16"
 _BEGIN_OF_REQUEST = re.compile(rb"[\w!#$%&'*+.^`|~-]+(?: |\Z)", re.ASCII)
 """A method and the blank after it, or the part of them received so far."""
 _WITH_HOST = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
@@ -97,7 +98,7 @@ class RequestReader:
         return ReadRequest(request.method.decode("ascii"), target, _headers_of(request), body, protocol)
 
     def _wait_for_first_byte(self) -> None:
-        """Wait for the next request. Line breaks before it are skipped (RFC 9112, 2.2)."""
+        """Wait for the next request. Line breaks before it are skipped (RFC 9112, 2.2). Refuses TLS."""
         deadline_s = self._clock() + IDLE_S_MAX
         self._received = self._received.lstrip(_LINE_BREAKS)
         while not self._received:
@@ -108,6 +109,8 @@ class RequestReader:
             if not received:
                 raise ConnectionEnded
             self._received = received.lstrip(_LINE_BREAKS)
+        if self._received.startswith(_TLS_HANDSHAKE):  # whose client waits for an answer, and ends no head
+            raise RequestRefused(HTTPStatus.BAD_REQUEST, "this is TLS; the address here begins with http://")
 
     def _read_head(self, deadline_s: float) -> int:
         """Receive until the head is complete; return its length."""

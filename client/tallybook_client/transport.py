@@ -169,14 +169,18 @@ class _AnswerLost(Unreachable):
     """A request was sent, or a part of it, and its answer did not come."""
 
 
+class _NoHandshake(NewConnectionError):
+    """A connection was made, but TLS did not begin on it."""
+
+
 class _TlsConnection(HTTPSConnection):
-    """A connection over TLS. If its handshake fails, no connection was made: nothing of a request was sent."""
+    """A connection over TLS. If its handshake fails, nothing of a request was sent."""
 
     def connect(self) -> None:
         try:
             super().connect()
         except OSError as error:
-            raise NewConnectionError(self, str(error)) from error
+            raise _NoHandshake(self, str(error)) from error
 
 
 class _TlsPool(urllib3.HTTPSConnectionPool):
@@ -185,12 +189,14 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 
 def _unreachable(base_url: str, error: HTTPError) -> Unreachable:
     """Return what a connection that could not be made is to the caller."""
+    if not isinstance(error, _NoHandshake):
+        return Unreachable(f"{base_url} does not answer: {error}")
     cause = error.__cause__
     if isinstance(cause, ssl.SSLCertVerificationError):
         return TlsFailed(f"{base_url} has no valid certificate: {error}")
-    if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
-        return TlsFailed(f"{base_url} does not answer in TLS; is it http:// there? {error}")
-    return Unreachable(f"{base_url} does not answer: {error}")
+    is_plain = isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS
+    kind = TlsFailed if is_plain else Unreachable
+    return kind(f"{base_url} does not begin TLS; is it http:// there? {error}")
 
 
 def _may_be_done(failure: ApiError | Unreachable) -> bool:

@@ -239,7 +239,7 @@ def test_tls_at_a_plain_port_is_said_to_be_that_and_not_an_unknown_outcome(plain
 
 
 def test_a_write_whose_connection_ends_before_tls_stands_was_not_carried_out(closing: str) -> None:
-    with pytest.raises(Unreachable) as refused:
+    with pytest.raises(Unreachable, match="is it http:// there") as refused:
         Session(closing, lambda _: {}, error_of, pause=lambda _: None).send(TWICE)
     assert (refused.value.attempts, type(refused.value)) == (ATTEMPTS, Unreachable)
 

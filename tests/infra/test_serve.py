@@ -6,6 +6,7 @@ import json
 import logging
 import socket
 import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -298,6 +299,16 @@ def test_a_request_that_comes_a_byte_at_a_time_ends_in_time(
                 time.sleep(0.01)
         assert time.monotonic() - begun_s < 4
     assert gateway.requests == []
+
+
+def test_a_client_that_begins_tls_is_told_at_once_that_there_is_none(address: tuple[str, int]) -> None:
+    written = ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), written, server_hostname="localhost")
+    with suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    answer = sent(address, written.read(), ends=False)
+    assert status_of(answer) == 400
+    assert b"http://" in answer
 
 
 def test_heads_have_a_bound(address: tuple[str, int], gateway: Gateway) -> None:

@@ -299,6 +299,7 @@ def test_load_goes_to_no_address_that_is_not_given_in_so_many_words(
     ("line", "status", "code", "words"),
     [
         (f"orders list --customer ann --api-key k --url http://{HOST}:PORT", ASK_AGAIN, "UNREACHABLE", "make run"),
+        ("orders list --customer ann --api-key k --url https://VENUE", WRONG_SETUP, "SETUP", "is it http:// there?"),
         ("orders list --customer ann --api-key wrong", WRONG_SETUP, "CREDENTIALS", "tallybook key create"),
         (f"orders list --customer ann --url http://{HOST}:PORT", WRONG_SETUP, "SETUP", "a key for http"),
         ("tape ob_offchain_01", 1, "NOT_FOUND", "there is ob_offchain_001"),
@@ -316,7 +317,7 @@ def test_load_goes_to_no_address_that_is_not_given_in_so_many_words(
 def test_a_failure_says_what_to_do_in_words_and_with_its_code(
     venue: RunningStack, environment: dict[str, str], line: str, status: int, code: str, words: str
 ) -> None:
-    line = line.replace("PORT", str(free_port(0)))
+    line = line.replace("PORT", str(free_port(0))).replace("VENUE", venue.base_url.removeprefix("http://"))
     done = piped(venue, line, environment)
     error = json.loads(done.stderr)["error"]
     assert (done.returncode, done.stdout, error["code"]) == (status, "", code)
