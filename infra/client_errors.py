@@ -49,7 +49,7 @@ class Desk:
         """Yield each code once, those of one code together, in the order of the desk's table."""
         by_code: dict[str, list[str]] = {}
         for name, failure in self.description.errors.items():
-            code = {"book": name, "escrow": name}.get(self.folder, str(failure.code))
+            code = name if self.folder == "escrow" else str(failure.code)
             by_code.setdefault(code, []).append(name)
         for code, names in by_code.items():
             failures = [self.description.errors[name] for name in names]

@@ -1,7 +1,8 @@
 """HTTP as AWS's SDKs speak it: requests with a Content-Length, on connections that stay open.
 
-Bodies in chunks are refused. A request is answered where its last byte arrives, one after the other, so there are no
-tasks, and nothing is in flight when its server stops.
+h11 parses what clients of the API send (``http_reading``); it takes several times as long for a request, of which each
+order makes several. Bodies in chunks are refused. A request is answered where its last byte arrives, one after the
+other, so there are no tasks, and nothing is in flight when its server stops.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ whose handshake is not over. A client that does not read what it is sent is cut 
 it. Connections that are idle end, and each ends after two hours. A stop is announced to every client, and takes STOP_S,
 whoever does not read.
 
-Where it differs from AWS: paths are passed on, a close has a reason, and a stop is announced.
+Where it differs from AWS: paths are passed on, a client's messages are handled one after the other, a close has a
+reason, and a stop is announced.
 """
 
 from __future__ import annotations
