@@ -152,7 +152,7 @@ class Sessions:
         self.sender.send(one.connection_id, desk.text(one, desk.state(one), one.cursor.to_text()))
 
     def catch_up(self, one: Subscription) -> None:
-        """Tell a subscription what its logs have by now. Raises NotSent."""
+        """Tell a subscription what its logs have by now, or what they have until it ends (T160). Raises NotSent."""
         if self.connections.has_just_begun(one.instance):
             self._pause(NOBODY_S)
         ends = self._ends(_scope_of(one))
@@ -163,8 +163,9 @@ class Sessions:
                 step = min(left, end - until[log])
                 until[log], left = until[log] + step, left - step
             now = self.connections.subscription(one)
-            if now is not None:
-                self._broadcaster.advance([(now, until)])
+            if now is None:
+                return
+            self._broadcaster.advance([(now, until)])
 
     def keep_up(self, subscriptions: Iterable[Subscription]) -> None:
         """Move on those that are far behind the ends of their logs, because nothing there was theirs. Raises NotSent.

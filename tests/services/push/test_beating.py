@@ -10,10 +10,10 @@ import pytest
 
 from chalicelib.domain.feed.cursor import Place
 from chalicelib.domain.feed.event import FeedEvent
-from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, UnknownConnection
+from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, Subscription, UnknownConnection
 from chalicelib.services.push.broadcasting import BEAT_S, EARLY_S, PASSED_OVER_MAX
 from chalicelib.services.push.recent import ENTRIES_MAX
-from chalicelib.services.push.sessions import OPENING_S
+from chalicelib.services.push.sessions import ENTRIES_AT_ONCE, OPENING_S
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 from tests.faults import Died, FaultyClient, raising
@@ -504,3 +504,24 @@ def test_of_two_that_begin_at_once_one_tells_what_was_missed(world: PushWorld) -
 def test_what_is_not_connected_any_more_does_not_begin(world: PushWorld) -> None:
     world.beat().begin("unknown", lambda _: None)
     assert world.clients.received == []
+
+
+def test_t160_what_a_client_that_has_left_missed_is_not_gone_through(world: PushWorld) -> None:
+    """Each step of it would be a read, of a client that missed much, and its beat keeps the round of all others."""
+    of_taker(world)
+    for _ in range(10 * ENTRIES_AT_ONCE):
+        world.happen(LANE, TAKERS_EVENT)
+    one = world.taker("c")
+    sessions = world.beat().sessions
+    looks: list[str] = []
+
+    subscription = sessions.connections.subscription
+
+    def counted(wanted: Subscription) -> Subscription | None:
+        looks.append(wanted.connection_id)
+        return subscription(wanted)
+
+    sessions.connections.subscription = counted  # type: ignore[method-assign]
+    world.clients.gone.add("c")
+    sessions.catch_up(one)
+    assert len(looks) == 2, "before the first step, and once it has failed"
