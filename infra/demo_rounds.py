@@ -154,7 +154,6 @@ def _disconnect(book_id: str) -> None:
 def _forget(database: Database, fold: BookFold) -> None:
     """Take back what a closed book has moved, and remove its settings, all or nothing."""
     mark_as_folded, covers_it = "#mark = :sequence", "#available >= :moved"
-    version_as_read = "#version = :version"
     writes: list[Write] = [
         Update(
             *_place(balance_at(*account)),
@@ -165,7 +164,7 @@ def _forget(database: Database, fold: BookFold) -> None:
         )
         for account, moved in fold.settled.items()
     ]
-    writes.append(Delete(*_place(config_at(fold.key)), version_as_read, {":version": fold.config.version}))
+    writes.append(Delete(*_place(config_at(fold.key))))
     writes += [Delete("books", {"book": row["book"], "part": row["part"]}) for row in rows_that_name(fold.config)]
     database.transact(writes, lambda: Books(database).config(fold.key) is None)
 

@@ -20,6 +20,7 @@ from tallybook_client import MakerDesk
 from tallybook_client.taker import Domain, Wallet
 from tests.browser.conftest import FORBIDDEN, NO_ANSWER, OFFLINE, REFUSED, UNAUTHORIZED, UNPROCESSABLE, Tab
 from tests.infra.stack import RunningStack
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route, WebSocketRoute
@@ -540,3 +541,24 @@ def test_axe_finds_nothing_at_the_other_desks(desks: Page, view: str, size: Any)
     found = Axe().run(desks).response["violations"]
     assert found == [], json.dumps(found, indent=1)[:4000]
     assert desks.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+def test_a_market_goes_on_by_itself_when_the_demos_traders_start_over(tab: Tab, tmp_path: Path) -> None:
+    hurried = ("tests.infra.lively", "40", "0.05", "200")
+    with RunningStack(tmp_path / "local", hurried, DEMO="") as stack:
+        page = tab.page
+        page.goto(f"{stack.base_url}/console")
+        sign_in(page, stack)
+        page.locator("#pair").select_option("BTC_BRL")
+        page.locator("#liveness[data-state=live]").wait_for()
+        page.evaluate("window.isTheSamePage = true")
+        for count in (1, 2):
+            eventually(lambda count=count: stack.output.count("traders start over") >= count, bound_s=120)
+            page.locator("#liveness[data-state=live]").wait_for(timeout=60_000)
+            newest = page.locator("#tape tr").first
+            before = newest.inner_text()
+            eventually(lambda newest=newest, before=before: newest.inner_text() != before, bound_s=60)
+            page.locator("#bids tr").first.wait_for()
+            page.locator("#asks tr").first.wait_for()
+        assert page.evaluate("window.isTheSamePage")
+        page.goto("about:blank")

@@ -212,6 +212,19 @@ def test_nothing_is_taken_back_from_a_trader_who_no_longer_has_it(database: Data
     assert is_proved(database)
 
 
+def test_nothing_is_taken_back_by_a_fold_of_before(database: Database, rounds: Rounds) -> None:
+    trade(database)
+    rounds.start_over(demo.VENDORS_BOOK)
+    fold = demo_rounds._fold(demo_rounds._config(demo.VENDORS_BOOK))
+    decide(database)
+    before = stored(database)
+    with pytest.raises(TransactionRefused):
+        demo_rounds._forget(database, fold)
+    assert stored(database) == before
+    assert list(rounds.remove_closed())
+    assert is_proved(database)
+
+
 def test_rows_stay_while_a_request_or_a_stream_may_still_have_to_do_with_them(database: Database) -> None:
     rounds = Rounds(removes=True)
     traded_twice(database, rounds)

@@ -227,7 +227,7 @@ def test_they_start_over_and_disturb_nobody_until_somebody_else_trades_there(tmp
     hurried = ("tests.infra.lively", "40", "0.02", "200")
     buyer, seller = demo.CUSTOMERS[:2]
     with RunningStack(tmp_path / "local", hurried, DEMO="") as stack, Followers(stack) as followers:
-        for count in range(1, 4):
+        for count in (1, 2):
             eventually(lambda count=count: stack.output.count("traders start over") >= count, bound_s=120)
             placed = [place(stack, demo.BOOK, seller, "SELL", 10**20, 10**18)]
             placed.append(place(stack, demo.BOOK, buyer, "BUY", 10**20, 10**18))
@@ -251,7 +251,7 @@ def test_they_start_over_and_disturb_nobody_until_somebody_else_trades_there(tmp
     assert order["status"] in ("PARTIALLY_FILLED", "FILLED", "REJECTED")
     assert followers.failures == []
     assert set(followers.cut) == {f"trade@{demo.VENDORS_PAIR}"}, "nobody else is disconnected"
-    assert followers.told.count(f"trade@{demo.PAIR}") >= 4, "its confirmation, and three trades"
+    assert followers.told.count(f"trade@{demo.PAIR}") >= 3, "its confirmation, and two trades"
     assert list(followers.books)[:3] == [demo.VENDORS_BOOK, f"{demo.VENDORS_BOOK}_2", f"{demo.VENDORS_BOOK}_3"]
     with RunningStack(tmp_path / "local") as stack:
         client = boto3.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
