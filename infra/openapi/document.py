@@ -12,17 +12,17 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from chalicelib.apis.book.description import DESCRIPTION as BOOK
 from chalicelib.apis.escrow.description import DESCRIPTION as ESCROW
-from chalicelib.apis.kit.description import JSON, Description, Lines, Operation, Parameter, Schema, nullable
+from chalicelib.apis.kit.description import JSON, Description, Lines, Operation, Parameter, Schema
 from chalicelib.apis.kit.routing import Route
 from chalicelib.apis.taker.description import DESCRIPTION as TAKER
 from chalicelib.apis.trade.description import DESCRIPTION as TRADE
 from infra.openapi import front
+from infra.openapi.schemas import DeskSchemas
 from infra.settings import ROOT
 
 DESCRIPTIONS: tuple[Description[Any], ...] = (BOOK, TRADE, TAKER, ESCROW)
@@ -32,7 +32,6 @@ VERSION = "3.1.0"
 CLIENT_ERROR = 400
 LINE_CHARACTERS = 160
 _PARAMETER = re.compile(r"\{(\w+)\}", re.ASCII)
-_SCHEMAS = "#/components/schemas/"
 _ANYTHINGS = ("id", "uuid")
 
 
@@ -115,9 +114,7 @@ class DeskDocument:
     def __init__(self, description: Description[Any], examples: Examples) -> None:
         self.description = description
         self._examples = examples
-        self._prefix = description.desk.capitalize()
-        self._schemas = {name: one for name, one in description.answers.items() if not isinstance(one, Lines)}
-        self._schemas |= self._forms()
+        self._schemas = DeskSchemas(description)
 
     def tags(self) -> list[Schema]:
         return [{"name": self._tag(tag)} for tag in self.description.operations]
@@ -140,16 +137,18 @@ class DeskDocument:
 
     def components(self) -> dict[str, Schema]:
         desk = self.description
-        schemes = {self._named(name): scheme for name, scheme in desk.schemes.items()}
+        schemes = {self._schemas.named(name): scheme for name, scheme in desk.schemes.items()}
         headers = {
-            self._named(name): {"description": one.says, "schema": self._linked(one.schema)}
+            self._schemas.named(name): {"description": one.says, "schema": self._schemas.linked(one.schema)}
             for name, one in desk.headers.items()
         }
-        schemas = {self._named(name): self._linked(schema) for name, schema in self._schemas.items()}
         shared = {name: one for name, (count, one) in self._failing().items() if count > 1}
-        return {"securitySchemes": schemes, "headers": headers, "schemas": schemas, "responses": shared}
-
-    # --- operations
+        return {
+            "securitySchemes": schemes,
+            "headers": headers,
+            "schemas": self._schemas.components(),
+            "responses": shared,
+        }
 
     def _operation(self, route: Route[Any], tag: str, operation: Operation) -> Schema:
         desk = self.description
@@ -159,7 +158,7 @@ class DeskDocument:
             "summary": operation.summary,
             "description": operation.says,
             "tags": [self._tag(tag)],
-            "security": [{self._named(one): [] for one in together} for together in desk.security[route.auth]],
+            "security": [{self._schemas.named(one): [] for one in together} for together in desk.security[route.auth]],
         }
         if route.aliases:
             found["x-also-at"] = list(route.aliases)
@@ -184,7 +183,7 @@ class DeskDocument:
                 shown: Schema = {"name": name, "in": place, "description": one.says}
                 if place == "path" or one.is_required:
                     shown["required"] = True
-                schema = self._linked(one.schema)
+                schema = self._schemas.linked(one.schema)
                 if one.is_list:
                     shown |= {"style": "form", "explode": False}
                     schema = {"type": "array", "items": schema}
@@ -202,7 +201,7 @@ class DeskDocument:
 
     def _body(self, route: Route[Any], operation: Operation) -> Schema:
         sent = self._examples.get(operation_id(self.description, operation))
-        content: Schema = {"schema": self._linked({"$ref": self._form_name(route)})}
+        content: Schema = {"schema": self._schemas.linked({"$ref": self._schemas.form_name(route)})}
         if sent is not None and sent.body is not None:
             content["example"] = sent.body
         types = {media: content if media == JSON else self._as_form(route) for media in self.description.body_types}
@@ -210,10 +209,11 @@ class DeskDocument:
 
     def _as_form(self, route: Route[Any]) -> Schema:
         """Return a body as the fields of a form. Members that are objects are spelled ``metadata[cart]=17``."""
-        name, spelled = self._form_name(route), {"style": "deepObject", "explode": True}
-        properties = self._schemas[name]["properties"]
+        spelled = {"style": "deepObject", "explode": True}
+        properties = self._schemas.form(route)["properties"]
         objects = {member: spelled for member, one in properties.items() if "object" in str(one.get("type"))}
-        return {"schema": self._linked({"$ref": name})} | ({"encoding": objects} if objects else {})
+        shown: Schema = {"schema": self._schemas.linked({"$ref": self._schemas.form_name(route)})}
+        return shown | ({"encoding": objects} if objects else {})
 
     def _successes(self, route: Route[Any], operation: Operation) -> Schema:
         desk = self.description
@@ -230,12 +230,12 @@ class DeskDocument:
                 is_csv = sent.query.get("format") == "csv"
                 content[next(media for media in content if ("csv" in media) is is_csv)]["example"] = sent.answer
         else:
-            shown: Schema = {"schema": self._linked(desk.success({"$ref": route.answer}))}
+            shown: Schema = {"schema": self._schemas.linked(desk.success({"$ref": route.answer}))}
             if sent is not None and sent.status < CLIENT_ERROR:
                 shown["example"] = sent.answer
             content = {JSON: shown}
             if desk.alone and answer.get("type") == "object" and shown["schema"].get("type") == "object":
-                content[desk.alone] = {"schema": self._linked({"$ref": route.answer})}
+                content[desk.alone] = {"schema": self._schemas.linked({"$ref": route.answer})}
         headers = (*desk.always, *operation.headers)
         found: Schema = {"description": _sentence(operation.summary), "content": content}
         if headers:
@@ -256,7 +256,8 @@ class DeskDocument:
             known = {name: value for name, value in gives.items() if name not in _ANYTHINGS}
             if gives and f"{linked.path}/".startswith(f"{route.path}/"):
                 known = dict.fromkeys(_ANYTHINGS, next(iter(gives.values()))) | gives
-            in_path, in_body = _PARAMETER.findall(linked.path), self._required(linked)
+            in_path = _PARAMETER.findall(linked.path)
+            in_body = self._schemas.form(linked).get("required", []) if linked.body else []
             if not known.keys() & {*in_path, *in_body} or other is operation:
                 continue
             if not {*in_path, *in_body} <= known.keys() | operation.example.path.keys():
@@ -268,11 +269,6 @@ class DeskDocument:
                 link["requestBody"] = {name: known[name] for name in in_body if name in known}
             found[other.id] = link
         return found
-
-    def _required(self, route: Route[Any]) -> list[str]:
-        """Return the members that a body must have."""
-        required: list[str] = self._schemas[self._form_name(route)].get("required", []) if route.body else []
-        return required
 
     def _failures(self, route: Route[Any]) -> Schema:
         """Return the answers of a route's errors by status; what several routes answer is one component."""
@@ -291,7 +287,7 @@ class DeskDocument:
         return {status: tuple(name for name in documented if desk.errors[name].status == status) for status in statuses}
 
     def _failure_name(self, status: int, names: tuple[str, ...]) -> str:
-        return ".".join((f"{self._prefix}{status}", *names))
+        return ".".join((f"{self._schemas.prefix}{status}", *names))
 
     @cache  # noqa: B019 - a document lives as long as it is made
     def _failing(self) -> dict[str, tuple[int, Schema]]:
@@ -308,99 +304,17 @@ class DeskDocument:
         desk = self.description
         found: Schema = {
             "description": "\n".join(f"- `{desk.errors[name].code}`: {desk.errors[name].says}" for name in names),
-            "content": {JSON: {"schema": self._linked(desk.failure(names))}},
+            "content": {JSON: {"schema": self._schemas.linked(desk.failure(names))}},
             "x-errors": list(names),
         }
         headers = (*desk.always, *desk.of_errors.get(status, ()))
         return found | ({"headers": self._headers(headers)} if headers else {})
 
     def _headers(self, names: Iterable[str]) -> Schema:
-        return {name: {"$ref": f"#/components/headers/{self._named(name)}"} for name in names}
-
-    # --- schemas
-
-    def _forms(self) -> dict[str, Schema]:
-        """Return the schemas of all bodies, and of the forms within them, by name."""
-        found: dict[str, Schema] = {}
-        for route in self.description.table:
-            if route.body is not None:
-                found |= self._form(route)
-        return found
-
-    def _form_name(self, route: Route[Any]) -> str:
-        _, _, name = (route.body or "").partition(":")
-        return name if name[0].isupper() and not name.isupper() else self.description.of(route)[1].id + "Body"
-
-    def _form(self, route: Route[Any]) -> dict[str, Schema]:
-        module, _, name = (route.body or "").partition(":")
-        shown = self._form_name(route)
-        if name in self.description.bodies:
-            return {shown: self.description.bodies[name]}
-        form = getattr(import_module(f"chalicelib.apis.{self.description.desk}.{module}"), name)
-        if hasattr(form, "model_json_schema"):
-            schema = form.model_json_schema(ref_template="{model}")
-            within = schema.pop("$defs", {})
-            found = {shown: _plain(schema)} | {inner: _plain(one) for inner, one in within.items()}
-        else:
-            found = {shown: form.described()}
-        for member, more in self.description.narrowed.get(name, {}).items():
-            found[shown]["properties"][member] |= more
-        return found
-
-    def _linked(self, schema: Schema) -> Schema:
-        """Return a schema of a document: references in full, and a description for each member."""
-        found: Schema = {}
-        for key, value in schema.items():
-            if key == "$ref":
-                found[key] = _SCHEMAS + self._named(value)
-            elif key == "properties":
-                found[key] = {name: self._member(name, one) for name, one in value.items()}
-            elif key in ("const", "enum", "default", "examples", "required"):
-                found[key] = value
-            elif isinstance(value, dict):
-                found[key] = self._linked(value)
-            elif isinstance(value, list):
-                found[key] = [self._linked(one) if isinstance(one, dict) else one for one in value]
-            else:
-                found[key] = value
-        return found
-
-    def _member(self, name: str, schema: Schema) -> Schema:
-        linked = self._linked(schema)
-        meaning, says = self.description.members.get(name), linked.get("description")
-        if meaning and (says is None or says.startswith("must ")):
-            bounds = f" It {says}." if says else ""
-            linked = {"description": meaning + bounds} | {
-                key: one for key, one in linked.items() if key != "description"
-            }
-        return linked
-
-    def _named(self, name: str) -> str:
-        return self._prefix + name[0].upper() + name[1:]
+        return {name: {"$ref": f"#/components/headers/{self._schemas.named(name)}"} for name in names}
 
     def _tag(self, tag: str) -> str:
         return f"{self.description.title}: {tag.lower()}"
-
-
-def _plain(schema: Any) -> Any:
-    """Return a form's schema without what pydantic adds for itself; a choice of something or null is one schema."""
-    if isinstance(schema, list):
-        return [_plain(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    found = {key: _plain(one) for key, one in schema.items() if not (key == "title" and isinstance(one, str))}
-    if found.get("default", ...) is None:
-        del found["default"]
-    choices = found.get("anyOf")
-    if isinstance(choices, list) and len(choices) == 2 and choices[1] == {"type": "null"} and "type" in choices[0]:
-        found = {**{key: one for key, one in found.items() if key != "anyOf"}, **nullable(choices[0])}
-    if "description" in found and "properties" in found:
-        found["description"] = _first_line(found["description"])
-    return found
-
-
-def _first_line(text: str) -> str:
-    return " ".join(text.strip().split("\n\n")[0].split())
 
 
 def _sentence(summary: str) -> str:
