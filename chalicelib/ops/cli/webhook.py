@@ -13,6 +13,7 @@ from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.webhooks.endpoint import TYPE_PATTERN, TYPE_RULE, DeliveryStatus, Owner, merchant_owner
 from chalicelib.ops.cli import arguments
 from chalicelib.ops.cli.arguments import Instance, Printed, each_read_by, pattern, read_by, whole
+from chalicelib.ops.cli.failures import Code, CommandFailed
 from chalicelib.ops.cli.tenants import tenants
 from chalicelib.tables.escrow_settings import EscrowDesks
 
@@ -32,14 +33,16 @@ class Whose:
     merchant: Annotated[arguments.Merchant | None, Parameter(help="whose endpoints: a merchant of the escrow desk")] = (
         None
     )
-    world: World = World.PRODUCTION
+    world: Annotated[World | None, Parameter(help="of the merchant (production)")] = None
 
     def owner(self, instance: str) -> Owner:
         found = tenants().get(instance).instance
         if self.merchant is None:
+            if self.world is not None:
+                raise CommandFailed("--world is a merchant's: it is of no use without --merchant", Code.USAGE)
             return Owner(found)
         merchant = EscrowDesks(wiring.database()).merchant(found, self.merchant)
-        return merchant_owner(found, self.world, merchant.merchant)
+        return merchant_owner(found, self.world or World.PRODUCTION, merchant.merchant)
 
 
 _OPERATORS = Whose()
@@ -70,6 +73,8 @@ def create(
 
     $ tallybook webhook create inst_demo0001 https://venue.example/events
     """
+    if customer and whose.merchant:
+        raise CommandFailed("--customer is of no use with --merchant: escrow orders are of no customer", Code.USAGE)
     asked = tuple(types or ("*",)), tuple(customer or ())
     made = _desk().create(whose.owner(instance), url, *asked, description)
     return endpoint_view(made.endpoint) | {"secret": made.secret}

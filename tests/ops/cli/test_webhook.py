@@ -12,7 +12,7 @@ from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.webhooks.endpoint import Owner, merchant_owner
 from chalicelib.domain.webhooks.signing import secret_of
 from chalicelib.ops import cli
-from chalicelib.ops.cli.failures import CommandFailed
+from chalicelib.ops.cli.failures import Code, CommandFailed
 from chalicelib.services.webhooks.sending import Answer
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.webhooks import WebhookEndpoints
@@ -70,6 +70,14 @@ def test_a_dead_letter_is_listed_and_sent_again(run: Run, memory_database: Datab
     again = run(f"webhook redeliver {INSTANCE} {made['id']} {dead['id']}")
     assert (again["id"], again["status"], again["attempts"]) == (dead["id"], "WAITING", 0)
     assert run(f"webhook dead {INSTANCE} {made['id']}")["deliveries"] == []
+
+
+@pytest.mark.parametrize("more", ["--world sandbox", "--merchant shop --customer ann"])
+def test_an_option_that_would_be_passed_over_is_wrong_usage(run: Run, more: str) -> None:
+    make_merchants(run, INSTANCE, "shop")
+    with pytest.raises(CommandFailed, match="of no use") as refused:
+        run(f"webhook create {INSTANCE} {URL} {more}")
+    assert refused.value.code is Code.USAGE
 
 
 def test_a_merchants_endpoints_are_its_own_in_each_world(run: Run, memory_database: Database) -> None:
