@@ -193,10 +193,10 @@ def _unreachable(base_url: str, error: HTTPError) -> Unreachable:
         return Unreachable(f"{base_url} does not answer: {error}")
     cause = error.__cause__
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return TlsFailed(f"{base_url} has no valid certificate: {error}")
+        return TlsFailed(f"{base_url} has no valid certificate: {cause}")
     is_plain = isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS
     kind = TlsFailed if is_plain else Unreachable
-    return kind(f"{base_url} does not begin TLS; is it http:// there? {error}")
+    return kind(f"{base_url} does not begin TLS; is it http:// there? ({cause})")
 
 
 def _may_be_done(failure: ApiError | Unreachable) -> bool:
