@@ -34,7 +34,7 @@ ARGUMENTS = (
 
 
 REFUSED, UNAUTHORIZED, FORBIDDEN = "400 (Bad Request)", "401 (Unauthorized)", "403 (Forbidden)"
-NOT_FOUND, UNPROCESSABLE = "404 (Not Found)", "422 (Unprocessable Entity)"
+NOT_FOUND, CONFLICT, UNPROCESSABLE = "404 (Not Found)", "409 (Conflict)", "422 (Unprocessable Entity)"
 NO_ANSWER, OFFLINE = "net::ERR_FAILED", "net::ERR_INTERNET_DISCONNECTED"
 OTHER_ORIGIN, POLICY = "blocked by CORS policy", "Content Security Policy"
 """Kinds of errors that a test can ask for: words that Chromium uses for each."""

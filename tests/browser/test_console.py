@@ -255,6 +255,13 @@ def test_focus_and_a_press_under_way_stay_while_the_ladder_changes(page: Page, m
     assert page.get_by_label(re.compile(r"^Limit price")).input_value() == "990"
 
 
+def test_midnight_is_the_hour_0_of_a_new_day(page: Page) -> None:
+    shown = "import(new URL('console/page.js', location)).then((all) => [all.timeOf(moment), all.dateOf(moment)])"
+    time_of_day, date = page.evaluate(f"() => {{ const moment = '2026-01-02T00:00:05'; return {shown} }}")
+    assert time_of_day == "00:00:05"
+    assert date.endswith("00:00:05")
+
+
 def test_a_name_in_the_address_that_is_no_desk_shows_the_market(page: Page) -> None:
     page.evaluate("location.hash = '#constructor'")
     page.get_by_role("link", name="Escrow").click()
@@ -366,6 +373,23 @@ def test_the_page_says_that_its_connection_is_cut_and_comes_back_with_what_it_mi
     assert level(page, "bids", "800").split() == ["800", "0.125", "0.125"]
 
 
+def test_behind_a_stage_every_address_has_its_prefix(tab: Tab, market: Market) -> None:
+    page, asked, stage = tab.page, list[str](), f"{market.stack.base_url}/stage/"
+    page.route("**/stage/**", lambda route: route.continue_(url=route.request.url.replace("/stage/", "/")))
+    page.on("request", lambda one: asked.append(one.url))
+    page.goto(f"{stage}console")
+    sign_in(page, market.stack)
+    page.locator("#pair").select_option(market.pair)
+    page.locator("#liveness[data-state=live]").wait_for()
+    fill(page, "Buy", "0.5", "1000")
+    submit(page, "Buy")
+    said(page, "Buy order taken.")
+    for desk in ("Signed orders", "Escrow"):
+        page.get_by_role("link", name=desk).click()
+        page.locator(f"#{desk.split()[0].lower()}-age", has_text="As of").wait_for()
+    assert [one for one in asked if not one.startswith(stage)] == []
+
+
 def test_the_one_time_address_signs_in_once_and_the_token_leaves_the_address_bar(tab: Tab, venue: RunningStack) -> None:
     tab.asks_for(FORBIDDEN)
     (address,) = re.findall(r"http://\S+/console#token=\S+", venue.output)
@@ -429,7 +453,7 @@ def test_an_escrow_order_goes_from_payment_to_release(desks: Page) -> None:
     for button, follows in (
         ("Pay from the buyer's wallet", "Held now: 30.00 €. Next: It is paid; the seller accepts or rejects."),
         ("Accept", "Held now: 30.00 €. Next: The seller delivers"),
-        ("Validate", "Held now: nothing. Next: Nothing: the seller has the money."),
+        ("Validate", "Held now: nothing. The seller has the money."),
     ):
         timeline.get_by_role("button", name=button, exact=True).click()
         timeline.get_by_text(follows).wait_for()
@@ -450,6 +474,21 @@ def test_an_escrow_order_is_refunded_and_a_refusal_shows_its_reason(desks: Page,
     timeline.get_by_role("button", name="Refund").click()
     timeline.get_by_text("Cancelled").first.wait_for()
     timeline.get_by_text("Held now: nothing.").wait_for()
+
+
+def test_a_rejected_order_says_who_buys_from_whom_and_shows_no_step_that_will_not_come(desks: Page) -> None:
+    desks.get_by_role("link", name="Escrow").click()
+    desks.get_by_label("Value", exact=True).fill("11")
+    press(desks, "Agree on the order")
+    timeline = desks.locator("#escrow-order")
+    timeline.get_by_role("heading", name="11.00 €").wait_for()
+    timeline.get_by_text("buyer@example.test buys from seller@example.test.").wait_for()
+    timeline.get_by_text("Accepted by the seller").wait_for()
+    timeline.get_by_role("button", name="Pay from the buyer's wallet").click()
+    timeline.get_by_role("button", name="Reject").click()
+    timeline.get_by_text("Rejected by the seller").wait_for()
+    assert timeline.get_by_text("Accepted by the seller").count() == 0
+    assert timeline.get_by_text("Validated").count() == 0
 
 
 def test_an_order_in_every_status_gets_the_buttons_of_its_status(desks: Page, venue: RunningStack) -> None:
@@ -500,6 +539,9 @@ def test_a_signed_order_is_locked_filled_in_part_and_given_back(desks: Page, ven
     taken.get_by_role("button", name="Give back").click()
     desks.locator("#available").get_by_role("button", name="Lock").wait_for()
     assert maker.order(offer.id).filled_quantity == 40
+    elsewhere = {"url": f"{venue.base_url}/api/v1/orders/lock", "headers": {"X-API-Key": keys["api_key"]}}
+    assert requests.post(**elsewhere, json={"order_hash": offer.order_hash}, timeout=30).status_code == 200
+    taken.get_by_text(re.compile(r"^partially filled until \d")).wait_for()
 
 
 @pytest.mark.parametrize(("answer", "follows"), [("Keep it", "Kept: "), ("Grant the cancel", "Cancelled: ")])

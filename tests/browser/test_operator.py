@@ -20,16 +20,18 @@ from axe_playwright_python.sync_playwright import Axe
 
 from chalicelib.ops.cli.failures import INTERRUPTED
 from chalicelib.support.clock import now_ms
+from chalicelib.tables.accounts import TABLE as ACCOUNTS
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.webhook_deliveries import WebhookDeliveries
-from infra.demo import BOOK, INSTANCE
+from chalicelib.tables.writes import Update
+from infra.demo import BOOK, CREDIT, INSTANCE, TOKEN
 from infra.settings import ROOT
-from tests.browser.conftest import REFUSED, Tab
+from tests.browser.conftest import CONFLICT, REFUSED, Tab
 from tests.infra.stack import RunningStack
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 pytestmark = pytest.mark.stack
 
@@ -100,6 +102,93 @@ def test_a_book_is_paused_resumed_and_verified_and_then_the_whole_instance(page:
     told(page, f"{INSTANCE} agrees: 2 books")
 
 
+def rows(venue: RunningStack) -> Database:
+    client: Any = boto3.client(
+        "dynamodb", endpoint_url=venue.aws_endpoint_url, region_name="us-east-1", aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )  # fmt: skip
+    return Database(client, venue.prefix)
+
+
+def test_a_book_that_does_not_agree_is_reported_with_what_disagrees(page: Page, venue: RunningStack) -> None:
+    accounts = rows(venue)
+    one = {"owner": f"{INSTANCE}/customer/{CUSTOMER}", "entry": f"balance/{TOKEN}"}
+
+    def move(units: int) -> None:
+        accounts.write(Update(ACCOUNTS, one, "ADD #available :units", None, {":units": units}))
+
+    move(1)
+    try:
+        part(page, "Books")
+        page.get_by_role("button", name=f"Verify {BOOK}").click()
+        told(page, f"{INSTANCE}/{BOOK}: does not agree: account {one['owner']} {TOKEN}, available: ")
+        told(page, f"expected {CREDIT}, found {CREDIT + 1}")
+        assert page.locator("#said").get_attribute("data-kind") == "bad"
+        assert page.locator("#progress").is_hidden()
+    finally:
+        move(-1)
+    page.get_by_role("button", name=f"Verify {BOOK}").click()
+    told(page, f"{INSTANCE}/{BOOK} agrees")
+
+
+def reach(page: Page, words: str) -> None:
+    """Press Tab until the focus is on a link or button with these words."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        focused = "[document.activeElement.getAttribute('aria-label'), document.activeElement.textContent]"
+        if words in page.evaluate(focused):
+            return
+    raise AssertionError(f"the keyboard does not reach {words}")
+
+
+def test_a_book_is_paused_and_resumed_by_keyboard_alone_and_a_second_enter_pauses_nothing(page: Page) -> None:
+    reach(page, "Books")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name=f"Pause {BOOK}").wait_for()
+    reach(page, f"Pause {BOOK}")
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for(state="hidden")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == f"Pause {BOOK}"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    told(page, "Pause: done.")
+    page.get_by_role("button", name=f"Resume {BOOK}").wait_for()
+    assert page.evaluate("document.activeElement.closest('main #rows, .scrolls') !== null"), "near where it was"
+    reach(page, f"Resume {BOOK}")
+    page.keyboard.press("Enter")
+    told(page, "Resume: done.")
+
+
+def test_the_page_says_that_it_waits_for_aws_and_then_what_was_wrong_and_asks_again(tab: Tab, address: str) -> None:
+    tab.asks_for(CONFLICT)
+    page, held = tab.page, list["Route"]()
+    page.route("**/run", lambda route: held.append(route))
+    page.goto(address)
+    page.locator("#age", has_text=re.compile(r"Reading for [1-9] s")).wait_for()
+    held[0].fulfill(status=409, json={"error": {"code": "UNREACHABLE", "message": "the tables did not answer"}})
+    told(page, "the tables did not answer")
+    page.unroute("**/run")
+    part(page, "Books")
+    page.get_by_role("cell", name=BOOK, exact=True).wait_for()
+
+
+def test_a_second_command_waits_for_the_first(page: Page) -> None:
+    held = list["Route"]()
+    part(page, "Keys")
+    page.get_by_role("button", name="Make a key").wait_for()
+    page.route("**/run", lambda route: held.append(route))
+    page.get_by_role("button", name="Make a key").click()
+    told(page, "Make a key: under way")
+    page.get_by_role("button", name="Make a key").click()
+    told(page, "Make a key is still under way")
+    assert len(held) == 1
+    held[0].fulfill(json={})
+    told(page, "Make a key: done.")
+
+
 def test_a_command_without_its_customer_is_not_run_and_its_words_go_with_the_next_one(page: Page) -> None:
     part(page, "Customers")
     page.get_by_role("button", name="Unfreeze", exact=True).click()
@@ -148,14 +237,15 @@ def test_what_is_wrong_is_said_in_words(page: Page, tab: Tab) -> None:
 
 
 class _Receiver(BaseHTTPRequestHandler):
-    """Fails the first delivery of an endpoint, takes the next ones."""
+    """Refuses deliveries, until it takes them."""
 
     ids: ClassVar[list[str]] = []
+    takes: ClassVar[bool] = False
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
         self.ids.append(self.headers["webhook-id"])
-        self.send_response(500 if len(self.ids) == 1 else 204)
+        self.send_response(204 if self.takes else 500)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -177,27 +267,28 @@ def test_a_dead_letter_is_redelivered_under_its_id(page: Page, venue: RunningSta
         part(page, "Webhooks")
         page.get_by_role("button", name=f"Test {made['id']}").click()
         told(page, "Test: done.")
+        table, endpoint = WebhookDeliveries(rows(venue)), made["id"]
         eventually(lambda: _Receiver.ids)
-        buried(venue, made["id"], _Receiver.ids[0])
-        page.get_by_role("button", name=f"Dead letters {made['id']}").click()
-        page.get_by_role("button", name=f"Redeliver {_Receiver.ids[0]}").click()
+        (delivery,) = set(_Receiver.ids)
+        eventually(lambda: (found := table.find(endpoint, delivery)) is not None and found.said == "500")
+        page.get_by_role("button", name=f"Waiting {endpoint}").click()
+        page.locator("#rows tr", has_text=delivery).get_by_role("cell", name="500", exact=True).wait_for()
+        bury(table, endpoint, delivery)
+        part(page, "Webhooks")
+        _Receiver.takes, before = True, len(_Receiver.ids)
+        page.get_by_role("button", name=f"Dead letters {endpoint}").click()
+        page.get_by_role("button", name=f"Redeliver {delivery}").click()
         told(page, "Redeliver: done.")
-        eventually(lambda: len(_Receiver.ids) == 2)
-        assert _Receiver.ids[0] == _Receiver.ids[1]
+        eventually(lambda: len(_Receiver.ids) > before)
+        assert set(_Receiver.ids) == {delivery}
     finally:
         receiver.shutdown()
         receiver.server_close()
 
 
-def buried(venue: RunningStack, endpoint: str, delivery: str) -> None:
+def bury(table: WebhookDeliveries, endpoint: str, delivery: str) -> None:
     """Make a delivery a dead letter, without waiting for its ten attempts."""
-    client: Any = boto3.client(
-        "dynamodb", endpoint_url=venue.aws_endpoint_url, region_name="us-east-1", aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )  # fmt: skip
-    table = WebhookDeliveries(Database(client, venue.prefix))
     later_ms = now_ms() + 3_600_000
-    eventually(lambda: (found := table.find(endpoint, delivery)) is not None and found.said == "500")
     claimed = table.claim(endpoint, delivery, later_ms, later_ms + 1)
     assert claimed is not None
     table.buried(claimed, "500", now_ms())

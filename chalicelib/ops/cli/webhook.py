@@ -146,8 +146,27 @@ def dead(
 
     $ tallybook webhook dead inst_demo0001 ENDPOINT
     """
-    found = _desk().deliveries(whose.owner(instance), endpoint, DeliveryStatus.DEAD, limit)
-    return {"deliveries": list(map(delivery_view, found))}
+    return _deliveries(whose.owner(instance), endpoint, DeliveryStatus.DEAD, limit)
+
+
+@app.command
+def waiting(
+    instance: Instance,
+    endpoint: Endpoint,
+    /,
+    *,
+    limit: Annotated[int, read_by(whole(1, LISTED_MAX), f"1 to {LISTED_MAX}")] = LISTED_MAX,
+    whose: Whose = _OPERATORS,
+) -> Printed:
+    """List what is to be sent to an endpoint, what is tried next first.
+
+    $ tallybook webhook waiting inst_demo0001 ENDPOINT
+    """
+    return _deliveries(whose.owner(instance), endpoint, DeliveryStatus.WAITING, limit)
+
+
+def _deliveries(owner: Owner, endpoint: str, status: DeliveryStatus, limit: int) -> Printed:
+    return {"deliveries": list(map(delivery_view, _desk().deliveries(owner, endpoint, status, limit)))}
 
 
 @app.command

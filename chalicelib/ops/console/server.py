@@ -37,7 +37,7 @@ READS: Mapping[str, tuple[str, ...]] = {
     "statement": (),
     "customer": ("frozen",),
     "fees": ("show",),
-    "webhook": ("list", "dead"),
+    "webhook": ("list", "dead", "waiting"),
 }
 WRITES: Mapping[str, tuple[str, ...]] = {
     "instance": ("archive", "restore"),

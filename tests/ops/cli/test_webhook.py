@@ -70,6 +70,7 @@ def test_a_dead_letter_is_listed_and_sent_again(run: Run, memory_database: Datab
     again = run(f"webhook redeliver {INSTANCE} {made['id']} {dead['id']}")
     assert (again["id"], again["status"], again["attempts"]) == (dead["id"], "WAITING", 0)
     assert run(f"webhook dead {INSTANCE} {made['id']}")["deliveries"] == []
+    assert run(f"webhook waiting {INSTANCE} {made['id']}")["deliveries"] == [again]
 
 
 @pytest.mark.parametrize("more", ["--world sandbox", "--merchant shop --customer ann"])
@@ -100,6 +101,7 @@ def test_a_merchants_endpoints_are_its_own_in_each_world(run: Run, memory_databa
         (f"webhook create {INSTANCE} https://10.0.0.1/", "not a public address"),
         (f"webhook pause {INSTANCE} we_none", "no such webhook endpoint"),
         (f"webhook dead {INSTANCE} we_none", "no such webhook endpoint"),
+        (f"webhook waiting {INSTANCE} we_none", "no such webhook endpoint"),
     ],
 )
 def test_what_is_refused_says_why(run: Run, line: str, says: str) -> None:

@@ -1,15 +1,21 @@
 // Two charts: candles of the last trades, and cumulative depth. uPlot draws them.
 
+import { forPeople } from "./decimals.js";
+
 const CANDLES_MAX = 240;
 const CANDLES_MIN = 40; // as many fit into the chart at least, so that a few are not far apart
 const SECONDS = [10, 60, 300, 3_600, 86_400];
+const DAY = "\n{YYYY}-{MM}-{DD}";
+const TIMES = [[86_400, "{YYYY}-{MM}-{DD}"], [60, "{HH}:{mm}", null, null, DAY], [1, "{HH}:{mm}:{ss}", null, null, DAY]]; // uPlot's form
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function axes() {
+function axes(bottom) {
   const [stroke, line] = [colour("--text-soft"), colour("--line")];
   const grid = { stroke: line, width: 1 };
-  return [{ stroke, grid, ticks: grid }, { stroke, grid, ticks: grid, size: 70, values: (_, all) => all.map(String) }];
+  return [{ stroke, grid, ticks: grid, ...bottom }, { stroke, grid, ticks: grid, size: 70, values: numbers }];
 }
+
+const numbers = (_, all) => all.map((value) => forPeople(String(value)));
 
 /** A chart in an element; made anew when its colours change, resized with the element. */
 class Chart {
@@ -44,7 +50,7 @@ export class Candles {
         x: { time: true, range: (_, first, last) => [Math.min(first, last - CANDLES_MIN * this.shown) - this.shown, last + this.shown] },
         y: { range: (_, low, high) => this.range(low, high) },
       },
-      axes: axes(),
+      axes: axes({ values: TIMES }),
       series: [{}, ...["Open", "High", "Low", "Close"].map((label) => ({ label, paths: () => null, points: { show: false } }))],
       hooks: { draw: [(plot) => drawCandles(plot, this.shown)] },
     }));
@@ -114,7 +120,7 @@ export class DepthChart {
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false } },
         scales: { x: { time: false } },
-        axes: axes(),
+        axes: axes({ values: numbers }),
         series: [{}, side("Bids", "--buy", -1), side("Asks", "--sell", 1)],
       };
     });

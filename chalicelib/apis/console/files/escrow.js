@@ -1,7 +1,7 @@
 // Escrow orders of a merchant: each as a timeline, with what is held and what may be done next (docs/escrow-desk.md).
 
 import { compare } from "./decimals.js";
-import { byId, make, place, say, timeOf } from "./page.js";
+import { byId, dateOf, make, place, say, timeOf } from "./page.js";
 import { Refusal, send, urlOf } from "./send.js";
 import { noReading, reasonOf } from "./words.js";
 
@@ -20,9 +20,8 @@ const NEXT = {
   PENDING_RELEASE: "It is validated; the money goes to the seller when the delay is over.",
   BLOCKED_RELEASE: "The operator has blocked it.",
   REJECTED: "The seller has rejected it; the money goes back to the buyer.",
-  CANCELLED: "Nothing: it was cancelled.",
-  RELEASED: "Nothing: the seller has the money.",
 };
+const ENDED = { CANCELLED: "It was cancelled.", RELEASED: "The seller has the money." };
 
 /** By a status, the commands that it allows: the path's last part, and the button's words. */
 const COMMANDS = {
@@ -53,14 +52,16 @@ export class EscrowApi {
     const { response, answer } = await send(url, method, { Authorization: `Bearer ${this.key}` }, body);
     if (response.ok) return answer.data;
     const fields = Object.values(answer.errors ?? {}).flat().join(" ");
-    throw new Refusal(response.status, response.status, fields || answer.message || `Status ${response.status}`);
+    throw new Refusal(response.status, response.status, fields || answer.message);
   }
 }
+
+const nameOf = ({ name, email, phone, uuid }) => name ?? email ?? phone ?? uuid;
 
 /** The view. api: called for the EscrowApi; null while nobody has signed in. */
 export class EscrowOrders {
   constructor(api) {
-    Object.assign(this, { api, said: byId("escrow-said"), chosen: null, shown: "" });
+    Object.assign(this, { api, said: byId("escrow-said"), chosen: null, shown: "", names: new Map() });
     byId("escrow-new").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#create();
@@ -85,9 +86,10 @@ export class EscrowOrders {
     if (!api) return;
     await this.#carryOut(async () => {
       const customers = await api.get("/customers", { per_page: 100 });
+      this.names = new Map(customers.map((one) => [one.self, nameOf(one)]));
       for (const [name, other] of [["buyer", 0], ["seller", 1]]) {
         const choice = byId("escrow-new").elements[name];
-        choice.replaceChildren(...customers.map((one) => make("option", { value: one.id }, one.email ?? one.phone ?? one.uuid)));
+        choice.replaceChildren(...customers.map((one) => make("option", { value: one.id }, nameOf(one))));
         const wanted = customers.findIndex((one) => (one.email ?? "").startsWith(name));
         choice.selectedIndex = wanted < 0 ? Math.min(other, customers.length - 1) : wanted;
       }
@@ -125,24 +127,31 @@ export class EscrowOrders {
   }
 
   #timeline(order) {
+    const { buyer, seller } = order.connections;
+    const who = (path, role) => make("bdi", {}, this.names.get(path) ?? `${path ? "a" : "no"} ${role}`);
     const step = (time, title, more = "") =>
-      make("li", { className: time ? "done" : "open" }, make("strong", {}, title), time ? ` ${new Date(time).toLocaleString()} ` : " ", more);
-    const end = order.cancelled_at
-      ? step(order.cancelled_at, "Cancelled", order.refund.status ? `refund ${order.refund.reference_id}: ${order.refund.status}` : "")
-      : step(order.released_at, "Released to the seller", order.released_at ? `${order.payout_amount}, fee ${order.fee_amount ?? "none"}` : "");
+      make("li", { className: time ? "done" : "open" }, make("strong", {}, title), ...[time && dateOf(time), more].filter(Boolean).map((text) => ` · ${text}`));
+    const paidOut = order.released_at ? `${order.payout_amount}, fee ${order.fee_amount ?? "none"}` : "";
+    const refunded = order.refund.status ? `refund ${order.refund.reference_id}: ${order.refund.status}` : "";
+    const end = order.cancelled_at ? step(order.cancelled_at, "Cancelled", refunded)
+      : order.status === "REJECTED" ? step(null, "Rejected by the seller")
+      : step(order.released_at, "Released to the seller", paidOut);
+    const isStopped = ["REJECTED", "CANCELLED"].includes(order.status); // the steps to come no more are left out
+    const steps = [
+      [order.created_at, "Agreed"],
+      [order.published_at, "Paid by the buyer", order.payin_amount ?? ""],
+      [order.accepted_at, "Accepted by the seller"],
+      [order.validated_at, "Validated"],
+    ].filter(([time]) => time || !isStopped);
     const held = HOLDS.includes(order.status) && compare(order.value, "0") ? order.payin_amount : "nothing";
     const commands = (COMMANDS[order.status] ?? []).map(([path, words]) =>
       make("button", { type: "button", onclick: () => this.#command(order, path) }, words));
     const pay = make("button", { type: "button", onclick: () => this.#pay(order) }, "Pay from the buyer's wallet");
     return [
       make("h3", {}, make("bdi", {}, order.name ?? `Order ${order.id}`), ` · ${order.amount}`),
-      make("ol", { className: "timeline" },
-        step(order.created_at, "Agreed"),
-        step(order.published_at, "Paid by the buyer", order.payin_amount ?? ""),
-        step(order.accepted_at, "Accepted by the seller"),
-        step(order.validated_at, "Validated"),
-        end),
-      make("p", {}, `Held now: ${held}. Next: ${NEXT[order.status] ?? order.status_nicename}`),
+      make("p", {}, who(buyer, "buyer"), " buys from ", who(seller, "seller"), "."),
+      make("ol", { className: "timeline" }, ...steps.map((one) => step(...one)), end),
+      make("p", {}, `Held now: ${held}. ${ENDED[order.status] ?? `Next: ${NEXT[order.status] ?? order.status_nicename}`}`),
       make("p", { className: "buttons" }, ...(CAN_BE_PAID.includes(order.status) ? [pay] : []), ...commands),
     ];
   }

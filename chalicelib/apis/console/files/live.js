@@ -2,7 +2,7 @@
 
 import { Depth } from "./depth.js";
 import { parseJson } from "./decimals.js";
-import { Refusal } from "./send.js";
+import { inTime, Refusal } from "./send.js";
 
 const PING_MS = 25_000;
 const SILENT_MS_MAX = 50_000; // a ticker is repeated every 25 to 35 seconds
@@ -162,7 +162,7 @@ export class Live {
     let cursor;
     while (this.api.signer && !this.isClosed && this.#isAsking()) {
       try {
-        const more = { headers: { Prefer: `wait=${WAIT_S}` }, signal: this.asked.signal };
+        const more = { headers: { Prefer: `wait=${WAIT_S}` }, signal: AbortSignal.any([this.asked.signal, inTime()]) };
         const page = await this.api.get("/events", { after: cursor, limit: 100 }, more);
         cursor = page.cursor;
         if (page.events.length) this.on.account();

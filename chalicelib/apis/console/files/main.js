@@ -1,7 +1,7 @@
 // The console's page: chooses the market, holds what is known of it, and draws it.
 
 import { Candles, DepthChart } from "./charts.js";
-import { forPeople } from "./decimals.js";
+import { forPeople, isPositive } from "./decimals.js";
 import { EscrowApi, EscrowOrders } from "./escrow.js";
 import { Ladder } from "./ladder.js";
 import { Live } from "./live.js";
@@ -100,16 +100,18 @@ function tradeRow({ timestamp, price, amount, taker_side: side }) {
 
 function showSummary(ticker) {
   const { quote, base: code } = market;
+  const change = ticker.price_change_percent_24h;
+  const direction = isPositive(change) ? "buy" : change.startsWith("-") ? "sell" : "";
   const shown = {
-    Last: `${forPeople(ticker.last)} ${quote}`,
-    "24 hours": `${ticker.price_change_percent_24h} %`,
-    High: forPeople(ticker.high),
-    Low: forPeople(ticker.low),
-    Volume: `${forPeople(ticker.volume, 3)} ${code}`,
-    Trading: ticker.is_frozen ? "Paused or halted" : "Open",
+    Last: [`${forPeople(ticker.last)} ${quote}`, direction],
+    "24 hours": [`${direction === "buy" ? "+" : ""}${change} %`, direction],
+    High: [forPeople(ticker.high)],
+    Low: [forPeople(ticker.low)],
+    Volume: [`${forPeople(ticker.volume)} ${code}`],
+    Trading: ticker.is_frozen ? ["Paused or halted", "sell"] : ["Open", "buy"],
   };
   byId("summary").replaceChildren(
-    ...Object.entries(shown).map(([name, text]) => make("div", {}, make("dt", {}, name), make("dd", {}, text))),
+    ...Object.entries(shown).map(([name, [text, className = ""]]) => make("div", {}, make("dt", {}, name), make("dd", { className }, text))),
   );
 }
 

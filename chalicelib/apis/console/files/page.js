@@ -51,7 +51,9 @@ export function say(element, text, kind = "said") {
   element.hidden = !text && element.id === "notice";
 }
 
-export const timeOf = (iso) => new Date(iso).toLocaleTimeString([], { hour12: false });
+/** Return the time of day, and the date with it, of a moment: of 24 hours, from 00:00:00. */
+export const timeOf = (moment) => new Date(moment).toLocaleTimeString([], { hourCycle: "h23" });
+export const dateOf = (moment) => new Date(moment).toLocaleString([], { hourCycle: "h23", dateStyle: "medium", timeStyle: "medium" });
 
 /** Return a function that calls another at most once a frame. */
 export function onceAFrame(draw) {

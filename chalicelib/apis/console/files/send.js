@@ -4,10 +4,10 @@ import { parseJson } from "./decimals.js";
 
 const ANSWER_MS_MAX = 30_000;
 
-/** An answer that is no success. code: the desk's own, or the status; message: its words. */
+/** An answer that is no success. code: the desk's own, or the status; message: its words, where it has some. */
 export class Refusal extends Error {
   constructor(status, code, message) {
-    super(message);
+    super(message ?? `The service answers with status ${status}.`);
     Object.assign(this, { status, code });
   }
 }
@@ -15,15 +15,18 @@ export class Refusal extends Error {
 /** No answer: whether a write was carried out is not known. */
 export class NoAnswer extends Error {}
 
-/** Send a request. Return {response, answer}: whatever its status, the answer's JSON with numbers as texts. */
-export async function send(url, method, headers, body = "", signal = undefined) {
+/** Return a signal that ends a request which has not been answered in time. */
+export const inTime = () => AbortSignal.timeout(ANSWER_MS_MAX);
+
+/** Send a request. Return {response, answer}: whatever its status, the answer's JSON with numbers as texts. signal: ends
+    the wait; null: wait until the connection ends. */
+export async function send(url, method, headers, body = "", signal = inTime()) {
   if (Object.values(headers).some((value) => /[^\x20-\x7e]/.test(value))) {
     throw new Refusal(0, 0, "A credential has characters that no request can carry: copy it anew.");
   }
   const sent = body ? { "Content-Type": "application/json", ...headers } : headers;
   try {
-    const bound = AbortSignal.any([AbortSignal.timeout(ANSWER_MS_MAX), ...(signal ? [signal] : [])]);
-    const response = await fetch(url, { method, headers: sent, body: body || undefined, signal: bound, cache: "no-store" });
+    const response = await fetch(url, { method, headers: sent, body: body || undefined, signal, cache: "no-store" });
     return { response, answer: parseJson(await response.text()) };
   } catch (error) {
     throw new NoAnswer(error.name === "SyntaxError" ? "The answer is no JSON." : "The service does not answer.");

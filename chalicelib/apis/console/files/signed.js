@@ -2,13 +2,14 @@
 // (docs/taker-desk.md).
 
 import { forPeople, isPositive, shown } from "./decimals.js";
-import { byId, make, row, say, showRows, timeOf } from "./page.js";
+import { byId, dateOf, make, row, say, showRows, timeOf } from "./page.js";
 import { Refusal, send, signerOf, urlOf } from "./send.js";
 import { noReading, reasonOf } from "./words.js";
 
 const MOUNT = "/api/v1";
 const AGAIN_MS = 3_000;
 const PAGE = 50;
+const EVENTS = 1_000;
 const ASKED_MAX = 20; // held orders that are read one by one: the list says nothing of cancel requests
 const PRICE_DECIMALS = 18;
 
@@ -16,6 +17,7 @@ export class TakerApi {
   /** keys: {api_key, api_secret}; without a secret requests are not signed (K4). */
   constructor(base, keys) {
     Object.assign(this, { base, keys, sign: keys.api_secret ? signerOf(keys.api_secret) : null });
+    Object.assign(this, { cursor: undefined, ends: new Map() }); // of its events; when its locks end, by order
   }
 
   get = (path, query = {}) => this.#data("GET", path, query, "");
@@ -31,11 +33,11 @@ export class TakerApi {
     }
     const { response, answer } = await send(url, method, headers, body);
     if (response.ok) return answer.data;
-    throw new Refusal(response.status, Number(answer.code), answer.message ?? `Status ${response.status}`);
+    throw new Refusal(response.status, Number(answer.code), answer.message);
   }
 }
 
-/** What is said of an order's lock: its end is known of those that this page has taken. */
+/** What is said of an order's lock: its end is known of those taken since the page was opened. */
 function lockOf({ isMine, locked_at: since, until }) {
   if (!isMine) return "";
   return until ? ` until ${timeOf(until)}` : ` since ${timeOf(since)}`;
@@ -44,7 +46,7 @@ function lockOf({ isMine, locked_at: since, until }) {
 /** The view. api: called for the TakerApi; null while nobody has signed in. */
 export class SignedOrders {
   constructor(api) {
-    Object.assign(this, { api, said: byId("signed-said"), filled: null, until: new Map() });
+    Object.assign(this, { api, said: byId("signed-said"), filled: null });
     byId("fill-close").addEventListener("click", () => byId("fill-dialog").close());
     byId("fill-form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -71,19 +73,36 @@ export class SignedOrders {
       const [available, { orders }] = await Promise.all([
         api.get("/orders/available"),
         api.get("/takers/orders", { status: "locked,partially_filled,filled,suspended", page_size: PAGE }),
+        this.#learnEnds(api),
       ]);
       const own = await this.#address(api, orders);
       const held = orders.filter(({ status, locked_by: by }) => by === own && ["locked", "partially_filled"].includes(status));
       const asked = await this.#cancelsAsked(api, held.slice(0, ASKED_MAX));
       const seen = (order) => ({
         ...order, isMine: held.includes(order), isAsked: asked.has(order.order_hash),
-        until: this.until.get(order.order_hash + order.locked_at),
+        until: api.ends.get(order.order_hash),
       });
       this.#list("available", available.slice(0, PAGE).map(seen), "Nothing can be locked now.");
       this.#list("taken", orders.map(seen), "This taker has locked and filled nothing.");
       byId("signed-age").textContent = `As of ${timeOf(Date.now())}.`;
     } catch (error) {
       byId("signed-age").textContent = noReading(error);
+    }
+  }
+
+  /** Learn from the events since the last look when locks end, wherever they were taken: lists do not say it (O35). */
+  async #learnEnds(api) {
+    try {
+      const { events, cursor } = await api.get("/takers/events", { after: api.cursor, limit: EVENTS });
+      api.cursor = cursor;
+      for (const { body } of events) {
+        if (body.expiresAt) api.ends.set(body.orderHash, body.expiresAt);
+        else api.ends.delete(body.orderHash);
+      }
+    } catch (error) {
+      if (!(error instanceof Refusal && error.status === 410)) throw error;
+      api.cursor = undefined;
+      api.ends.clear();
     }
   }
 
@@ -112,7 +131,7 @@ export class SignedOrders {
       make("td", { className: "number" }, forPeople(shown(BigInt(order.price), PRICE_DECIMALS))),
       make("td", { className: "number" }, forPeople(order.quantity)),
       order.status.replaceAll("_", " ") + lockOf(order) + (order.isAsked ? "; its maker asks to cancel" : ""),
-      new Date(Number(order.deadline) * 1000).toLocaleString(),
+      dateOf(Number(order.deadline) * 1000),
       make("td", {}, ...next.flatMap((button) => [button, " "])),
     );
   }
@@ -141,8 +160,8 @@ export class SignedOrders {
 
   #lock({ order_hash: hash }) {
     return this.#carryOut(this.said, async () => {
-      const { expires_at: end, locked_at: since } = await this.api().post("/orders/lock", { order_hash: hash });
-      this.until.set(hash + since, end);
+      const { expires_at: end } = await this.api().post("/orders/lock", { order_hash: hash });
+      this.api().ends.set(hash, end);
       return `Locked until ${timeOf(end)}: nobody else can fill it.`;
     });
   }

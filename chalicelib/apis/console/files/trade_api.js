@@ -27,7 +27,7 @@ export class TradeApi {
     const signed = { ...headers, ...(await this.#signature(method, path, text)) };
     const { response, answer } = await send(urlOf(this.base, MOUNT + path, query), method, signed, text, signal);
     if (response.ok) return answer.data;
-    throw new Refusal(response.status, Number(answer.error_code), answer.message ?? `Status ${response.status}`);
+    throw new Refusal(response.status, Number(answer.error_code), answer.message);
   }
 
   async #signature(method, path, body) {

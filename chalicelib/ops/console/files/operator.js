@@ -1,6 +1,6 @@
 // The operator's console: each part is a command of the command line that lists, and the commands that its rows allow.
 
-import { byId, make, row, say, timeOf } from "./page.js";
+import { byId, make, row, say, showRows, timeOf } from "./page.js";
 import { NoAnswer, Refusal, send } from "./send.js";
 
 const TOKEN = /^#token=([\w-]+)$/.exec(location.hash)?.[1] ?? null;
@@ -45,7 +45,7 @@ const VIEWS = {
     }),
   },
   customers: {
-    title: "A customer's balances", asks: { customer: "Customer" },
+    title: "A customer's balances, in base units", asks: { customer: "Customer" },
     list: (of, { customer }) => customer && ["balances", "--instance", of, "--customer", customer], rows: "balances",
     makes: (of, { customer }) => ({
       "Show the statement": () => open("statement"),
@@ -54,22 +54,30 @@ const VIEWS = {
     }),
   },
   statement: {
-    title: "A customer's statement, newest first", asks: { customer: "Customer" },
+    title: "A customer's statement in base units, newest first", asks: { customer: "Customer" },
     list: (of, { customer }) => customer && ["statement", "--instance", of, "--customer", customer], rows: "rows",
+    columns: ["createdAt", "type", "symbol", "change", "amount", "fromCustomerRef", "toCustomerRef", "reference", "id"],
   },
   fees: { title: "Fees", list: (of) => ["fees", "show", "--instance", of], rows: "fees" },
   webhooks: {
     title: "Webhook endpoints", list: (of) => ["webhook", "list", of], rows: "webhooks",
     columns: ["id", "url", "types", "status", "reason"],
     acts: (one, of) => ({
+      Waiting: () => open("waiting", { endpoint: one.id }),
       "Dead letters": () => open("letters", { endpoint: one.id }),
       Test: [["webhook", "test", of, one.id]],
       ...(one.status === "ACTIVE" ? { Pause: [["webhook", "pause", of, one.id]] } : { Resume: [["webhook", "resume", of, one.id]] }),
     }),
   },
+  waiting: {
+    title: "What is to be sent to an endpoint, what is tried next first", asks: { endpoint: "Endpoint" },
+    list: (of, { endpoint }) => endpoint && ["webhook", "waiting", of, endpoint], rows: "deliveries",
+    columns: ["id", "type", "attempts", "lastAnswer", "nextAttemptAt"],
+  },
   letters: {
     title: "Dead letters of an endpoint", asks: { endpoint: "Endpoint" },
     list: (of, { endpoint }) => endpoint && ["webhook", "dead", of, endpoint], rows: "deliveries",
+    columns: ["id", "type", "attempts", "lastAnswer", "decidedAt"],
     acts: (one, of, { endpoint }) => ({ Redeliver: [["webhook", "redeliver", of, endpoint, one.id]] }),
   },
 };
@@ -77,14 +85,16 @@ const VIEWS = {
 const typed = {};
 let view = "instances";
 let number = 0;
+let underWay = null;
 
 const instanceNow = () => byId("instance").value;
 
 async function call(method, path, content) {
   const headers = { Authorization: `Bearer ${TOKEN}` };
-  const { response, answer } = await send(new URL(path, location.href), method, headers, content && JSON.stringify(content));
+  const sent = content && JSON.stringify(content);
+  const { response, answer } = await send(new URL(path, location.href), method, headers, sent, null); // its calls to AWS are bounded (O36)
   if (response.ok) return answer;
-  throw new Refusal(response.status, answer.error?.code, answer.error?.message ?? `Status ${response.status}`);
+  throw new Refusal(response.status, answer.error?.code, answer.error?.message);
 }
 
 const run = (command) => call("POST", "run", { arguments: command });
@@ -104,13 +114,15 @@ async function open(name, more = {}) {
     else link.removeAttribute("aria-current");
   }
   say(byId("said"), "");
+  byId("head").replaceChildren();
+  showRows(byId("rows"), [], row, "");
   byId("asked").hidden = !Object.keys(asks).length;
   byId("asked").replaceChildren(...Object.entries(asks).map(([member, kind]) => {
     const input = Array.isArray(kind)
       ? make("select", { name: member }, ...kind.map((value) => make("option", { value }, value)))
       : make("input", { name: member, value: typed[member] ?? "", autocomplete: "off", spellcheck: false });
     typed[member] ??= input.value;
-    return make("label", {}, Array.isArray(kind) ? member : kind, " ", input);
+    return make("label", {}, Array.isArray(kind) ? capital(member) : kind, " ", input);
   }), make("button", { type: "submit" }, "Show"));
   byId("actions").replaceChildren(...buttons(() => makes(instanceNow(), typed), ""));
   await refresh();
@@ -119,22 +131,45 @@ async function open(name, more = {}) {
 async function refresh() {
   const asked = (number += 1);
   const { list, rows, columns, acts = () => ({}) } = VIEWS[view];
-  const command = list(instanceNow(), typed);
+  const sinceMs = Date.now();
+  const waits = setInterval(() => { if (asked === number) byId("age").textContent = `Reading for ${Math.round((Date.now() - sinceMs) / 1000)} s …`; }, 1_000);
+  byId("age").textContent = "Reading …";
   try {
+    if (!instanceNow() && view !== "instances") showInstances((await run(["instance", "list"])).instances);
+    const command = list(instanceNow(), typed);
     const found = command ? (await run(command))[rows] : [];
     if (asked !== number) return;
+    if (view === "instances") showInstances(found);
     const names = columns ?? [...new Set(found.flatMap(Object.keys))];
-    byId("head").replaceChildren(make("tr", {}, ...[...names, "commands"].map((name) => make("th", { scope: "col" }, name.replaceAll("_", " ")))));
-    byId("rows").replaceChildren(...found.map((one) =>
-      row(...names.map((name) => textOf(one[name])), make("td", {}, ...buttons(() => acts(one, instanceNow(), typed), textOf(one[names[0]]))))));
-    if (!found.length) byId("rows").append(row(make("td", { className: "none" }, command ? "None." : "Say whose.")));
+    const heads = VIEWS[view].acts ? [...names, "commands"] : names;
+    byId("head").replaceChildren(make("tr", {}, ...heads.map((name) =>
+      make("th", { scope: "col", className: found.some((one) => isNumber(one[name])) ? "number" : "" }, wordsOfName(name)))));
+    const cell = (value) => make("td", { className: isNumber(value) ? "number" : "" }, textOf(value));
+    showRows(byId("rows"), found.map((one) => ({ view, names, one })), ({ one }) =>
+      row(...names.map((name) => cell(one[name])),
+        ...(VIEWS[view].acts ? [make("td", {}, ...buttons(() => acts(one, instanceNow(), typed), textOf(one[names[0]])))] : [])),
+    command ? "None." : "Say whose.");
     byId("age").textContent = `As of ${timeOf(Date.now())}.`;
   } catch (error) {
-    byId("rows").replaceChildren();
+    if (asked !== number) return;
+    showRows(byId("rows"), [], row, "Not read.");
+    byId("age").textContent = "";
     say(byId("said"), wordsOf(error), "bad");
+  } finally {
+    clearInterval(waits);
   }
 }
 
+function showInstances(found) {
+  const [choice, before] = [byId("instance"), instanceNow()];
+  choice.replaceChildren(...found.map(({ instance }) => make("option", { value: instance }, instance)));
+  if (found.some(({ instance }) => instance === before)) choice.value = before;
+  choice.disabled = !found.length;
+}
+
+const capital = (word) => word[0].toUpperCase() + word.slice(1);
+const isNumber = (value) => /^-?\d+(\.\d+)?$/.test(value ?? "");
+const wordsOfName = (name) => name.replaceAll("_", " ").replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 const textOf = (value) => (value === null || value === undefined ? "" : Array.isArray(value) ? value.join(", ") : String(value));
 
 /** Return a button for each act; what it does is looked up when it is pressed, with what is typed by then. */
@@ -153,9 +188,15 @@ async function carryOut(words, command, doubt) {
     say(byId("said"), `${words}: fill in the field above first.`, "bad");
     return;
   }
+  if (underWay) {
+    say(byId("said"), `${underWay} is still under way: wait for its end.`, "bad");
+    return;
+  }
   if (doubt && !(await isSure(`${words}? ${doubt}`))) return;
   try {
-    const told = await run(command);
+    underWay = words;
+    say(byId("said"), `${words}: under way …`);
+    const told = await run(command).finally(() => { underWay = null; });
     const secrets = SECRETS.filter((name) => told[name]);
     if (secrets.length) {
       byId("secret").replaceChildren(...secrets.flatMap((name) => [make("dt", {}, name), make("dd", {}, told[name])]));
@@ -188,19 +229,22 @@ async function prove(what) {
 /** Show how far the verification is, until it has ended. */
 async function watch() {
   const bar = byId("progress");
-  bar.hidden = false;
-  for (;;) {
-    const told = await call("GET", "proofs");
-    if (told.state !== "running") {
-      bar.hidden = true;
-      say(byId("said"), told.state === "proven" ? `${told.of} agrees: ${summaryOf(told.report)}` : `${told.of}: ${told.error?.message}`,
-        told.state === "proven" ? "good" : "bad");
-      return;
+  try {
+    for (;;) {
+      const { state, of, step, done, total, report, error } = await call("GET", "proofs");
+      if (state !== "running") {
+        if (state === "proven") say(byId("said"), `${of} agrees: ${summaryOf(report)}`, "good");
+        else say(byId("said"), `${of}: ${error?.message}`, "bad");
+        return;
+      }
+      bar.hidden = false;
+      if (total === null) bar.removeAttribute("value");
+      else [bar.max, bar.value] = [Number(total), Number(done)];
+      say(byId("said"), `Verifying ${of}: ${step}${total === null ? "" : `, ${done} of ${total}`}.`);
+      await new Promise((goesOn) => setTimeout(goesOn, LOOK_MS));
     }
-    if (told.total === null) bar.removeAttribute("value");
-    else [bar.max, bar.value] = [Number(told.total), Number(told.done)];
-    say(byId("said"), `Verifying ${told.of}: ${told.step}${told.total === null ? "" : `, ${told.done} of ${told.total}`}.`);
-    await new Promise((done) => setTimeout(done, LOOK_MS));
+  } finally {
+    bar.hidden = true;
   }
 }
 
@@ -212,15 +256,12 @@ function summaryOf({ books, instances }) {
 async function start() {
   if (!TOKEN) throw new Refusal(403, "CREDENTIALS", "Open the address that tallybook console printed.");
   history.replaceState(null, "", location.pathname);
-  byId("views").append(...Object.entries(VIEWS).filter(([name]) => !["statement", "letters"].includes(name)).map(([name, { title }]) =>
-    make("a", { href: `#${name}`, dataset: { view: name }, onclick: (event) => { event.preventDefault(); open(name); } }, name[0].toUpperCase() + name.slice(1))));
+  byId("views").append(...Object.entries(VIEWS).filter(([name]) => !["statement", "waiting", "letters"].includes(name)).map(([name, { title }]) =>
+    make("a", { href: `#${name}`, dataset: { view: name }, onclick: (event) => { event.preventDefault(); open(name); } }, capital(name))));
   byId("asked").addEventListener("submit", (event) => event.preventDefault());
   byId("asked").addEventListener("input", ({ target }) => { typed[target.name] = target.value.trim(); });
   byId("asked").addEventListener("change", () => { say(byId("said"), ""); refresh(); });
   byId("secret-dialog").addEventListener("close", () => byId("secret").replaceChildren());
-  const { instances } = await run(["instance", "list"]);
-  byId("instance").replaceChildren(...instances.map(({ instance }) => make("option", { value: instance }, instance)));
-  byId("instance").disabled = !instances.length;
   byId("instance").addEventListener("change", refresh);
   await open("instances");
 }
