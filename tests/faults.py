@@ -103,6 +103,8 @@ FAULTS: dict[str, Fault] = {
     "in conflict": in_conflict,
 }
 """What can go wrong with one call on its own account."""
+WRITES = frozenset(("put_item", "update_item", "delete_item", "transact_write_items", "batch_write_item", BATCH))
+"""The operations that change something."""
 
 
 def parts_of(count: int) -> list[frozenset[int]]:
@@ -206,13 +208,15 @@ class _WatchedPaginator:
 
 
 class FaultyClient(WatchedClient):
-    """A client at one of whose calls the fault strikes. operation: the one whose calls count; None: all count."""
+    """A client at one of whose calls the fault strikes. operation: the one, or those, whose calls count; None: all."""
 
-    def __init__(self, client: Any, fault: Fault, *, at: int = 0, operation: str | None = None) -> None:
+    def __init__(
+        self, client: Any, fault: Fault, *, at: int = 0, operation: str | frozenset[str] | None = None
+    ) -> None:
         super().__init__(client, self._count)
         self._fault = fault
         self._strikes_at = at
-        self._operation = operation
+        self._counted = frozenset((operation,)) if isinstance(operation, str) else operation
         self.calls = 0
 
     def strike_at(self, call: int) -> None:
@@ -224,7 +228,7 @@ class FaultyClient(WatchedClient):
         return 0 < self._strikes_at <= self.calls
 
     def _count(self, operation: str, call: Call) -> Any:
-        self.calls += self._operation in (None, operation)
-        if self._operation not in (None, operation):
+        if self._counted is not None and operation not in self._counted:
             return call()
+        self.calls += 1
         return self._fault(operation, call) if self.calls == self._strikes_at else call()

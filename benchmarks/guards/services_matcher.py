@@ -105,14 +105,14 @@ GUARDS = [
         "        view = Depth(sequence, book.version, bids, asks, loaded.market, book.halted_until_ms)\n"
         "        self._books.publish_depth(loaded.key, view)\n"
         "        self._candles.put(loaded.key, loaded.finished_candles)\n        loaded.finished_candles.clear()\n",
-        f"{SWEEP}[trade in a later minute-death before-warm]",
+        f"{SWEEP}[trade in a later minute-death after-warm]",
     ),
     Guard(
         "candles go on from the depth view's sequence",
         "chalicelib/services/books/loading.py",
         "        if loaded.market.sequence < projected:",
         "        if loaded.market.sequence < projected and view.market is None:",
-        f"{SWEEP}[trade in a later minute-death before-new]",
+        f"{SWEEP}[trade in a later minute-death after-new]",
     ),
     Guard(
         "a cancel that the stream has lost is looked for in the inbox",
@@ -185,7 +185,7 @@ GUARDS = [
         "chalicelib/services/books/matcher.py",
         "        loaded, group = self._decide(loaded, _Group(self._time_of_next(loaded)))\n",
         "        group = _Group(self._time_of_next(loaded))\n",
-        f"{SWEEP}[close at the end-death before-new]",
+        f"{SWEEP}[close at the end-death after-new]",
     ),
     Guard(
         "what is committed together is decided at its entry's time",
