@@ -18,4 +18,4 @@ class Guard:
 
 SWEEP = "tests/services/books/test_crashes.py::test_no_fault_at_any_call_does_what_a_redelivery_does_not_mend"
 AMENDING = "tests/services/books/test_amending.py"
-SEEDS = "tests/test_simulation.py::test_guarantees_hold_in_random_schedules"
+SEEDS = "tests/simulation/test_simulation.py::test_guarantees_hold_in_random_schedules"

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 
@@ -22,7 +23,7 @@ from tests.scenarios import SCENARIOS
 from tests.simulation import projectors
 from tests.simulation.interleavings import explore_scenario
 from tests.simulation.share_projector import PARTS
-from tests.simulation.world import Simulation
+from tests.simulation.world import Simulation, Summary
 
 SEEDS, SEEDS_A_TEST = 200, 20
 
@@ -34,18 +35,24 @@ def _no_logs() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
+@cache
+def run(seed: int) -> Summary:
+    """Return what came of a seed; two tests look at the same runs."""
+    return Simulation(seed).run()
+
+
 @pytest.mark.parametrize("first", range(1, SEEDS, SEEDS_A_TEST))
 def test_guarantees_hold_in_random_schedules(first: int) -> None:
     """Guarantees 1 to 7. A failure names the seed: make simulate SEEDS=1 FIRST=seed runs it alone."""
     for seed in range(first, first + SEEDS_A_TEST):
         try:
-            Simulation(seed).run()
+            run(seed)
         except Exception as error:
             raise AssertionError(f"seed {seed}") from error
 
 
 def test_seeds_differ_and_between_them_meet_everything() -> None:
-    summaries = [Simulation(seed).run() for seed in range(1, 40)]
+    summaries = [run(seed) for seed in range(1, 40)]
     assert len({summary.digest for summary in summaries}) == len(summaries)
     for what in ("commands", "entries", "faults", "deaths", "expired"):
         assert sum(getattr(summary, what) for summary in summaries) > 10, what
