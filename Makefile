@@ -82,9 +82,11 @@ listings: $(INSTALLED)
 costs: $(INSTALLED)
 	$(BIN)/python benchmarks/costs.py
 
-# Injects every fault at every call of every crash scenario, over the embedded engine too. Takes half an hour.
+# Injects every fault at every call of every crash scenario, over the embedded engine too; has verify meet every wrong
+# value, and a change before each of its calls. Takes half an hour.
 sweep: $(INSTALLED)
-	TALLYBOOK_FULL_SWEEP=1 $(BIN)/python -m pytest tests/services/books/test_crashes.py
+	TALLYBOOK_FULL_SWEEP=1 $(BIN)/python -m pytest tests/services/books/test_crashes.py tests/ops/verify/test_malformed.py \
+	    tests/ops/verify/test_moving.py
 
 # Random schedules with faults. SEEDS=10000 is the number of runs, FIRST=1 the first seed: make simulate SEEDS=1 FIRST=4711
 simulate: $(INSTALLED)

@@ -6,6 +6,7 @@ becomes of its answer.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +17,8 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 
 from tests.recording import nobody, of_whom
 
+FULL_SWEEP = bool(os.environ.get("TALLYBOOK_FULL_SWEEP"))
+"""make sweep: whatever else is drawn or taken in turn is tried at every place."""
 ENDPOINT = "http://dynamodb.test"
 BATCH = "batch_execute_statement"
 

@@ -13,7 +13,6 @@ turn; ``make sweep`` has every call meet every fault, there and for the long sce
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -27,14 +26,13 @@ from chalicelib.services.books.matcher import Matcher
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import Runner, sequentially
 from infra.tables import create_tables, table_definitions
-from tests.faults import BATCH, FAULTS, RESTS, WRITES, CutShort, Died, Fault, FaultyClient, after_another
+from tests.faults import BATCH, FAULTS, FULL_SWEEP, RESTS, WRITES, CutShort, Died, Fault, FaultyClient, after_another
 from tests.invariants import check_invariants, check_money_comes_first, check_never_negative
 from tests.memory import MemoryDynamoDB
 from tests.scenarios import CREDITED, SCENARIOS, Scenario
 from tests.world import World
 
 PREFIX = "sweep"
-FULL = bool(os.environ.get("TALLYBOOK_FULL_SWEEP"))
 LONG = "batch of 100 mixed commands"
 WITHOUT_CALLS_OF_STATEMENTS = ("cancel overtakes its order",)
 """Scenarios that write one row at a time: a write alone is a call of its own."""
@@ -185,7 +183,7 @@ def test_no_fault_at_any_call_does_what_a_redelivery_does_not_mend(
 ) -> None:
     """Guarantees 1 to 7, in memory: every call, every fault; in the long scenario every fault at some calls only."""
     is_long = LONG in request.node.callspec.id
-    step = 1 if FULL or not is_long else 23
+    step = 1 if FULL_SWEEP or not is_long else 23
     first = 1 if step == 1 else 1 + ALL_FAULTS.index(fault)
     copy = in_memory(stage)
     operations, least = (WRITES, 0) if fault in AT_WRITES_ALONE else (None, 3)
@@ -213,7 +211,7 @@ def test_any_part_of_what_is_written_at_once_may_be_missing(stage: Stage) -> Non
     assert sweep(strikes) > 0, "nothing is written"
 
 
-@pytest.mark.parametrize("rest", RESTS if FULL else ["all in turn"])
+@pytest.mark.parametrize("rest", RESTS if FULL_SWEEP else ["all in turn"])
 def test_any_part_of_a_call_of_statements_may_be_done(stage: Stage, rest: str, request: pytest.FixtureRequest) -> None:
     """Guarantees 1 to 7, in memory: of each call of several statements in turn each part is done, and the others meet
     what can go wrong with them; in the long scenario at some calls only."""
@@ -231,11 +229,11 @@ def test_any_part_of_a_call_of_statements_may_be_done(stage: Stage, rest: str, r
             part, parts = part + 1, fault.parts
         return True
 
-    struck = sweep(strikes, 1 if FULL or name != LONG else 4)
+    struck = sweep(strikes, 1 if FULL_SWEEP or name != LONG else 4)
     assert (struck > 0) == (name not in WITHOUT_CALLS_OF_STATEMENTS)
 
 
-@pytest.mark.parametrize("shift", range(len(ALL_FAULTS)) if FULL else [0])
+@pytest.mark.parametrize("shift", range(len(ALL_FAULTS)) if FULL_SWEEP else [0])
 def test_the_same_holds_over_the_real_expressions(stage: Stage, shift: int, embedded_engine_url: str) -> None:
     """Calls of a batch meet the faults in turn, on the embedded engine."""
     copy = on_engine(stage, embedded_engine_url)
@@ -243,5 +241,5 @@ def test_the_same_holds_over_the_real_expressions(stage: Stage, shift: int, embe
     def strikes(at: int) -> bool:
         return strike(stage, copy, ALL_FAULTS[(at + shift) % len(ALL_FAULTS)], at, warm=at % 2 == 0)
 
-    step = 1 if FULL else 3 if len(stage.world.records) < 50 else 29
+    step = 1 if FULL_SWEEP else 3 if len(stage.world.records) < 50 else 29
     assert sweep(strikes, step) > 3, "hardly any call was reached"
