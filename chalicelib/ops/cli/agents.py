@@ -16,7 +16,7 @@ from tallybook_client import BookDesk, EscrowDesk, TakerDesk, TradeDesk
 from tallybook_client.transport import Session, address_of
 
 VERIFY = "verify"
-VERIFY_ARGUMENTS = {
+VERIFY_ARGUMENTS: dict[str, Any] = {
     "type": "object",
     "properties": {
         "book": {"type": "string", "description": "INSTANCE/ORDER_BOOK_ID, as in inst_demo0001/ob_offchain_001"},
@@ -85,6 +85,8 @@ def serve(
 def _verify(arguments: Mapping[str, Any]) -> Printed:
     from chalicelib.ops import cli
 
+    if unknown := arguments.keys() - VERIFY_ARGUMENTS["properties"].keys():
+        raise Refused("INVALID_ARGUMENTS", f"verify has no argument {', '.join(sorted(unknown))}")
     book, instance = arguments.get("book"), arguments.get("instance")
     if (book is None) == (instance is None) or not re.fullmatch(r"(?a)\w[^\s]*", str(book or instance)):
         raise Refused("INVALID_ARGUMENTS", "verify needs a book or an instance, and not both")

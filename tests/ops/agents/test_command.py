@@ -8,6 +8,8 @@ import sys
 import pytest
 
 from chalicelib.ops import cli
+from chalicelib.ops.agents.calling import Refused
+from chalicelib.ops.cli import agents
 from chalicelib.ops.cli.failures import Code, CommandFailed
 from infra.settings import ROOT
 
@@ -19,6 +21,11 @@ def test_without_its_library_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
     with pytest.raises(CommandFailed, match="make mcp") as failed:
         cli.run(["mcp", "--url", URL])
     assert failed.value.code is Code.SETUP
+
+
+def test_verify_refuses_an_argument_that_it_does_not_have() -> None:
+    with pytest.raises(Refused, match="no argument limit"):
+        agents._verify({"book": "inst_demo0001/ob_offchain_001", "limit": 3})
 
 
 def test_it_ends_when_its_input_does() -> None:
