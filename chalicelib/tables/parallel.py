@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from functools import cached_property
+from threading import local
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,14 +27,19 @@ def sequentially(calls: Sequence[Call]) -> None:
 
 
 class ThreadPool:
-    """A thread pool that runs a bounded number of calls at once, each in the caller's context variables."""
+    """A thread pool that runs a bounded number of calls at once, each in the caller's context variables.
+
+    Calls that one of its own threads asks for are made there, in sequence: a pool whose threads all wait for others of
+    its calls would wait for ever (R81).
+    """
 
     def __init__(self, at_once_max: int) -> None:
         self._at_once_max = at_once_max
+        self._own = local()
 
     def __call__(self, calls: Sequence[Call]) -> None:
         """Wait until all calls have ended, failed ones too; then raise the first failure."""
-        if len(calls) <= 1:
+        if len(calls) <= 1 or hasattr(self._own, "is_at_work"):
             return sequentially(calls)
         pending = [self._pool.submit(copy_context().run, call) for call in calls]
         failures = [future.exception() for future in pending]
@@ -46,4 +52,7 @@ class ThreadPool:
     def _pool(self) -> ThreadPoolExecutor:
         from concurrent.futures import ThreadPoolExecutor
 
-        return ThreadPoolExecutor(self._at_once_max, "side-by-side")
+        return ThreadPoolExecutor(self._at_once_max, "side-by-side", self._begin)
+
+    def _begin(self) -> None:
+        self._own.is_at_work = True

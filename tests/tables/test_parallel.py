@@ -69,6 +69,19 @@ def test_a_failure_is_raised_when_all_have_ended_and_the_first_of_several() -> N
     assert sorted(made) == [1, 2, 2, 2, 2, 2]
 
 
+def test_r81_calls_within_calls_take_no_other_thread_so_a_full_pool_never_waits_for_itself() -> None:
+    asked: dict[object, list[object]] = {}
+    side_by_side = ThreadPool(4)
+
+    def outer() -> None:
+        made = asked.setdefault(current_thread(), [])
+        side_by_side([lambda: made.append(current_thread())] * 3)
+
+    side_by_side([outer] * 2)
+    assert all(set(made) == {thread} for thread, made in asked.items())
+    assert sum(map(len, asked.values())) == 6
+
+
 def test_one_call_alone_needs_no_thread() -> None:
     threads: list[object] = []
     side_by_side = ThreadPool(4)
