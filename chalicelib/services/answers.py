@@ -31,9 +31,8 @@ FINISH_WITHIN_MS = 2000
 
 Receipt = Write
 """The write that keeps an answer, for the transaction of the work; opaque to the api that makes it."""
-
-
 Settled = Callable[[str], tuple[int, str] | None]
+"""Returns what status and body are by now, given the body written first; None: as they were written."""
 
 
 class OtherRequest(Exception):
@@ -48,8 +47,7 @@ class StillPending(Unavailable):
 class KeptAnswer:
     """The answer of one idempotency key. scope: where the key is unique. digest: of the request. clock: Unix ms.
 
-    settled: given the body written first, of a request that nobody has finished in time, returns what its status and
-    body are by now; None: as they were written.
+    settled: of a request that nobody has finished in time.
     """
 
     requests: Requests

@@ -19,7 +19,7 @@ from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.services.books.funding import Known, funded, is_market_buy_by_quantity, sides_to_read, sized
-from chalicelib.services.books.halts import config_at
+from chalicelib.services.books.halts import config_with_halt
 from chalicelib.services.ledger.posting import Posting, Postings, Refused
 from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.clock import new_id, now_s
@@ -98,7 +98,8 @@ class Admission:
 
         Raises ReceiptExists (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
-        config = config_at(self._books, book_key(instance, book_id), self._now_s())
+        book = book_key(instance, book_id)
+        config = config_with_halt(self._books, book, self._now_s())
         checked = [refusal_of(config, request) or request for request in requests]
         asked = [one for one in checked if isinstance(one, OrderRequest)]
         if config is None or not asked:
@@ -108,7 +109,7 @@ class Admission:
             raise Inconsistent("orders that are admitted together are one customer's")
         has_budget = any(map(is_market_buy_by_quantity, asked))
         is_by_value = any(request.value is not None for request in asked)
-        depth = self._books.depth(book_key(instance, book_id)) if has_budget or is_by_value else Depth()
+        depth = self._books.depth(book) if has_budget or is_by_value else Depth()
         sizes = [one if isinstance(one, Refusal) else sized(config, one, depth.bids, depth.asks) for one in checked]
         names = [request.external_id for request in asked if request.external_id is not None]
         known = Known(names=self._in_use(owner, names))
@@ -181,8 +182,9 @@ class Admission:
         It closes the orders sequenced before it, of all desks. ``Inbox.progress`` tells how far it is.
         Raises Unavailable (nothing changed; the book may be parked, T53) or OutcomeUnknown.
         """
-        self._refuse_parked(book_key(instance, book_id))
-        book, command = book_key(instance, book_id), CancelAll(self._new_id("cxa"), customer)
+        book = book_key(instance, book_id)
+        self._refuse_parked(book)
+        command = CancelAll(self._new_id("cxa"), customer)
         send = self._inbox.send(book, command, self._now_s())
         self._database.transact([send], lambda: bool(self._inbox.progress([(book, command.command_id)])))
         return command.command_id

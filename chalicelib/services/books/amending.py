@@ -16,7 +16,7 @@ from chalicelib.domain.books.vocabulary import AmendOrder, OrderType, TimeInForc
 from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.holds import extra_of_amendment, hold_of_limit
 from chalicelib.domain.ledger.owners import book_key, customer_key
-from chalicelib.services.books.halts import config_at
+from chalicelib.services.books.halts import config_with_halt
 from chalicelib.services.books.waiting import OutcomeWaiter
 from chalicelib.services.ledger.posting import Posting, Postings, Refused
 from chalicelib.support.clock import new_id, now_s
@@ -129,7 +129,7 @@ class Amending:
                 return Unchanged(price, quantity)
             if _ends_at_its_turn(order):
                 raise AmendmentUnderWay("the order's turn has not come, and ends it")
-            config = config_at(self._books, book, self._now_s())
+            config = config_with_halt(self._books, book, self._now_s())
             if config is None:
                 raise Inconsistent("an order's book is there")
             extra = _extra(config, order, price, quantity)

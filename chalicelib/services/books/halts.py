@@ -10,7 +10,7 @@ from chalicelib.domain.ledger.owners import book_key
 from chalicelib.tables.books import Books
 
 
-def config_at(books: Books, book: str, now_s: int) -> BookConfig | None:
+def config_with_halt(books: Books, book: str, now_s: int) -> BookConfig | None:
     """Return a book as admission sees it in this second (Unix seconds): marked, if its circuit breaker has halted it.
 
     A halt that ends within the second is over, so that a book that shows ACTIVE takes orders.
