@@ -136,6 +136,27 @@ GUARDS = [
         "tests/services/push/test_sending.py::test_who_cannot_be_sent_to_is_cut_off",
     ),
     Guard(
+        "who is told what it missed is told by one",
+        "chalicelib/services/push/sessions.py",
+        "held = replace(one, intent=Intent((), self._clock_ms(), self._new_name()))",
+        "held = one",
+        "tests/apis/trade/test_socket.py::test_who_resumes_while_others_are_told_is_told_once",
+    ),
+    Guard(
+        "what was sent to who is far behind is kept step by step",
+        "chalicelib/services/push/broadcasting.py",
+        "passed = min(end - place, left)",
+        "passed = end - place",
+        "tests/services/push/test_broadcasting.py::test_what_was_sent_to_who_is_far_behind_is_kept_step_by_step",
+    ),
+    Guard(
+        "a connection whose handshake may go on is not taken for one that has ended",
+        "chalicelib/services/push/sessions.py",
+        "if expires_s < let_in_until_s and not self.sender.is_open(connection_id):",
+        "if not self.sender.is_open(connection_id):",
+        "tests/apis/trade/test_socket.py::test_connections_that_have_ended_without_a_word_are_not_counted",
+    ),
+    Guard(
         "a subscription resumes only from a cursor of these tables",
         "chalicelib/services/push/sessions.py",
         "begun = self._feed.resumed(scope, resume)",

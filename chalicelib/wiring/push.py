@@ -104,7 +104,7 @@ def new_pushing(
     topics_of: dict[str, Desk] = {"trade": topics, TAKER_DESK: signed_orders, MAKER_DESK: signed_orders}
     connections, limiter = Connections(database, now_s), RateLimiter(counters)
     broadcaster = Broadcaster(connections, topics_of, sender, recent, database.together, clock_ms, new_name, pause)
-    sessions = Sessions(connections, broadcaster, sender, Feed(database, clock_ms), clock_ms, pause)
+    sessions = Sessions(connections, broadcaster, sender, Feed(database, clock_ms), clock_ms, new_name, pause)
     beat = Beat(sessions, broadcaster, topics_of, database.together, clock_ms, new_name)
     start = start or _starting(beat, pause)
     gate = Gate(keys.accept, open_desk, limiter, partial(in_turn, master_key, previous_master_key))

@@ -26,7 +26,7 @@ from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.logs import book_log
 from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, Due, Intent, Subscription, keys_of
 from chalicelib.services.push.desk import Desk
-from chalicelib.services.push.recent import RecentEntries
+from chalicelib.services.push.recent import ENTRIES_MAX, RecentEntries
 from chalicelib.services.push.sending import Gone, Sender
 from chalicelib.support.bounded_cache import BoundedCache
 from chalicelib.support.telemetry import logger
@@ -36,6 +36,8 @@ from chalicelib.tables.parallel import Call
 NOBODY_S, SOMEBODY_S = 0.2, 10
 """For how long it is remembered that an instance has no connections, and that it has some."""
 INSTANCES_MAX = 1000
+ENTRIES_A_STEP = ENTRIES_MAX
+"""Entries that a step passes: what was sent is kept by then, whoever dies, and others are told meanwhile."""
 PASSED_OVER_MAX = 200
 """Entries without a message after which a subscription's place is moved nevertheless, so that they are not read
 again.
@@ -123,11 +125,27 @@ class Broadcaster:
 
     def _advanced(self, behind: Sequence[tuple[Subscription, Ends]]) -> list[tuple[Subscription, Ends]]:
         """Take one step with each subscription. Return those that need another, as they are now."""
-        steps = [_Step(one, news) for one, ends in behind if (news := _news(one, ends))]
-        wanted = {id(step): step.ends for step in steps}
-        self._carry_out(steps)
-        again = [(self._connections.subscription(step.before), wanted[id(step)]) for step in steps if step.again]
+        steps = [(_Step(one, _first_of(one, news)), news) for one, ends in behind if (news := _news(one, ends))]
+        cut = [id(step) for step, news in steps if step.ends != news]
+        self._carry_out([step for step, _ in steps])
+        unfinished = [(step, news) for step, news in steps if step.again or id(step) in cut]
+        again = [(self._connections.subscription(step.before), news) for step, news in unfinished]
         return [(one, ends) for one, ends in again if one is not None]
+
+    def tell(self, one: Subscription, ends: Ends) -> Subscription:
+        """Take one step with a subscription to which the caller alone sends. Return it as it is then, its row as it
+        was. Raises Gone, or NotSent.
+        """
+        step = _Step(one, _first_of(one, _news(one, ends)))
+        try:
+            self._build(step)
+            for message in step.messages:
+                self._sender.send(one.connection_id, message)
+        except Gone:
+            raise
+        except Exception as error:
+            raise NotSent(one.name) from error
+        return step.after or one
 
     def _carry_out(self, steps: Sequence[_Step]) -> None:
         """Take the steps; those that wait for projections last. Raises NotSent if one failed."""
@@ -255,6 +273,21 @@ def due_after_beat(now_ms: int, by: str = "") -> Due:
 def due_after_message(now_ms: int, by: str = "") -> Due:
     """Return when the next beat is due after a message that says what a beat says. by: who has sent it, unique."""
     return Due(now_ms + EARLY_S * 1000, by)
+
+
+def _first_of(one: Subscription, news: Ends) -> Ends:
+    """Return the part of what a subscription was not told yet that one step passes."""
+    first, left = {}, ENTRIES_A_STEP
+    for log, end in news.items():
+        place = one.cursor.place(one.instance, log).sequence
+        passed = min(end - place, left)
+        first[log], left = place + passed, left - passed
+    return _news(one, first)
+
+
+def behind(one: Subscription, ends: Ends) -> int:
+    """Return how many entries up to these a subscription was not told."""
+    return sum(end - one.cursor.place(one.instance, log).sequence for log, end in _news(one, ends).items())
 
 
 def _moved(one: Subscription, log: str, place: Place) -> Cursor:

@@ -1,7 +1,8 @@
 """Sessions: clients connect, subscribe to topics, resume where they were, and leave.
 
-A subscription begins at the end of its logs, or behind the cursor that the client names. Its first messages are sent
-before its row is stored; from then on the broadcaster sends, beginning with what happened meanwhile.
+A subscription begins at the end of its logs, or behind the cursor that the client names. Its first messages, and what
+it missed, are sent before its row is stored, when nobody else sends to it or waits for it. What came in the last moment
+is sent under an intent, for which the broadcaster waits. So nothing is sent twice, and who missed much delays no other.
 
 Where connecting itself subscribes, nothing can be sent yet: a connection is open only once the call that lets it in has
 returned. So the row is stored as one that has not begun, which no broadcaster looks at. It begins by a call of its own,
@@ -21,6 +22,7 @@ from chalicelib.domain.feed.subscription import (
     NOT_BEGUN,
     Connection,
     Due,
+    Intent,
     Subscription,
     TooManyConnections,
 )
@@ -31,16 +33,21 @@ from chalicelib.services.push.broadcasting import (
     PASSED_OVER_MAX,
     Broadcaster,
     NotSent,
+    behind,
     due_after_message,
 )
 from chalicelib.services.push.desk import Body, Desk
 from chalicelib.services.push.recent import ENTRIES_MAX
-from chalicelib.services.push.sending import Sender
+from chalicelib.services.push.sending import Gone, Sender
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.connections import Connections
 
 ENTRIES_AT_ONCE = 200
 """Missed entries that are sent in one step."""
+TELLING_S = 15
+"""How long a client is sent what it missed, within the 29 s of API Gateway; then it subscribes again from there."""
+ENTRIES_LEFT = 10
+"""Missed entries that may be sent while others wait."""
 MISSED_MAX = 20_000
 """Missed entries of a log that a subscription can begin with; who missed more reads them by long poll first."""
 HANDSHAKE_S = 30
@@ -54,7 +61,7 @@ class CursorUnusable(Exception):
 
 
 class Sessions:
-    """clock_ms: Unix ms."""
+    """clock_ms: Unix ms. new_name: returns a unique name."""
 
     def __init__(
         self,
@@ -63,6 +70,7 @@ class Sessions:
         sender: Sender,
         feed: Feed,
         clock_ms: Callable[[], int],
+        new_name: Callable[[], str],
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.connections = connections
@@ -70,6 +78,7 @@ class Sessions:
         self._broadcaster = broadcaster
         self._feed = feed
         self._clock_ms = clock_ms
+        self._new_name = new_name
         self._pause = pause
 
     def open(self, connection_id: str, desk: str, instance: str, subject: str | None, owner: str) -> Connection:
@@ -117,13 +126,42 @@ class Sessions:
             begun = replace(begun, cursor=begun.cursor.moved(begun.instance, book_log(str(begun.book_id)), body.place))
             self.sender.send(begun.connection_id, desk.text(begun, body, begun.cursor.to_text()))
             begun = replace(begun, next_id=begun.next_id + 1, due=due_after_message(self._clock_ms()))
-        self.connections.subscribe(begun)
         try:
-            self.catch_up(begun)
+            begun = self._told_most(begun) if resume is not None else begun
+            self._begin_held(begun)
         except NotSent as error:
-            self.connections.unsubscribe(begun.connection_id, begun.name)
             raise Unavailable(f"{begun.name}: what was missed cannot be read now") from error
         return begun
+
+    def _told_most(self, one: Subscription) -> Subscription:
+        """Send a client what it missed while nobody else sends to it, up to the last few entries. Raises NotSent."""
+        until_ms = self._clock_ms() + TELLING_S * 1000
+        while behind(one, ends := self._ends(_scope_of(one))) > ENTRIES_LEFT:
+            while behind(one, ends):
+                if self._clock_ms() >= until_ms:
+                    raise NotSent(f"{one.name} has {behind(one, ends)} entries left")
+                one = self._broadcaster.tell(one, ends)
+        return one
+
+    def _begin_held(self, one: Subscription) -> None:
+        """Store a subscription, and send what came since it was read. Who would tell it meanwhile waits: it has an
+        intent. Raises NotSent; then it is not stored.
+        """
+        held = replace(one, intent=Intent((), self._clock_ms(), self._new_name()))
+        self.connections.subscribe(held)
+        if self.connections.has_just_begun(one.instance):
+            self._pause(NOBODY_S)
+        try:
+            told, ends = held, self._ends(_scope_of(held))
+            while behind(told, ends):
+                told = self._broadcaster.tell(told, ends)
+        except NotSent:
+            self.connections.unsubscribe(one.connection_id, one.name)
+            raise
+        except Gone:
+            self.connections.close(one.connection_id, held)
+            raise
+        self.connections.move([(held, replace(told, intent=None))])
 
     def prepare(self, wanted: Subscription, resume: Cursor | None) -> None:
         """Store a subscription of a connection that is being let in; it begins with ``begin``. Raises as ``follow``."""

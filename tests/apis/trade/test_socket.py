@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -31,9 +32,10 @@ from chalicelib.domain.tenancy.keys import API_TOKENS, TokenStatus
 from chalicelib.services.books.amending import Amending, NewTerms, Queued
 from chalicelib.services.books.depth import DepthReader
 from chalicelib.services.books.reading import BooksReading
+from chalicelib.services.push import broadcasting
 from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.services.push.sending import MESSAGE_BYTES_MAX as MESSAGE_BYTES_SENT_MAX
-from chalicelib.services.push.sessions import HANDSHAKE_S
+from chalicelib.services.push.sessions import ENTRIES_LEFT, HANDSHAKE_S
 from chalicelib.services.push.states import Projected
 from chalicelib.services.tenancy import tickets
 from chalicelib.support.canonical import exact
@@ -46,6 +48,7 @@ from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.writes import Put
 from tests.apis.trade.desk import PAIR, SignedDesk, data_of, open_trade_desk
 from tests.apis.trade.sockets import Sockets, open_sockets
+from tests.recording import nobody
 from tests.world import BASE, INSTANCE, NOW_MS, QUOTE, World
 
 TRADES, DEPTH, DELTA = f"trade@{PAIR}", f"orderbook/level_2@{PAIR}", f"orderbook/level_2_delta@{PAIR}"
@@ -659,6 +662,59 @@ def test_who_resumes_where_what_it_missed_is_not_projected_yet_is_told_to_subscr
     _, missed = sockets.subscribe("balance", cursor=welcome["cursor"])
     (shown,) = (one for one in missed["body"]["balances"] if one["currency_code"] == "B")
     assert (missed["id"], shown["available_amount"]) == (1, 1004), "of both trades"
+
+
+@pytest.mark.parametrize("topic", [TRADES, DELTA])
+def test_who_resumes_while_others_are_told_is_told_once(sockets: Sockets, topic: str) -> None:
+    """The broadcaster comes to the entries that it missed while they are sent to it. What comes last has an intent."""
+    cursor = sockets.subscribe(topic)[-1]["cursor"]
+    sockets.say({"method": "unsubscribe", "topics": [topic]})
+    trade_often(sockets, ENTRIES_LEFT + 1)
+    database, intents, moments = sockets.desk.world.database, [], count()
+
+    @nobody
+    def tell_others() -> None:
+        sockets.follow()
+        intents.extend(row["intent"] for row in database.scan("connections") if "intent" in row)
+        if next(moments) == 5:
+            trade_often(sockets, 1)  # the last moment
+
+    before = len(sockets.messages())
+    sockets.clients.before_send = tell_others
+    sockets.subscribe(topic, cursor=cursor)
+    _, *missed = sockets.messages()[before:]
+    assert numbered(missed) == list(range(1, len(missed) + 1))
+    assert intents
+    assert all(intents)
+
+
+def test_who_missed_more_than_can_be_sent_in_time_goes_on_from_there(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cursor = sockets.subscribe(TRADES)[-1]["cursor"]
+    sockets.say({"method": "unsubscribe", "topics": [TRADES]})
+    trade_often(sockets, 3 * ENTRIES_LEFT)
+    monkeypatch.setattr(broadcasting, "ENTRIES_A_STEP", ENTRIES_LEFT)
+    sockets.clients.before_send = lambda: sockets.later(1)
+    _, *missed, refused = sockets.subscribe(TRADES, cursor=cursor)
+    assert "cannot be read now" in refused["body"]["message"]
+    assert numbered(missed) == list(range(1, len(missed) + 1))
+    sockets.clients.before_send = lambda: None
+    trade_often(sockets, 1)
+    sockets.follow()
+    assert sockets.messages()[-1] == refused, "it is not subscribed"
+    _, *rest = sockets.subscribe(TRADES, cursor=missed[-1]["cursor"])
+    shown = data_of(sockets.desk.get("/trade/public/trades", {"pair": PAIR}))["trades"]
+    assert bodies([*missed, *rest]) == shown[::-1]
+
+
+def trade_often(sockets: Sockets, trades: int) -> None:
+    """Have trades of an entry each, and hand them to nobody."""
+    for _ in range(trades):
+        sockets.ben.place(side="sell", amount="1", price="5")
+        sockets.desk.match()
+        sockets.desk.place(side="buy", amount="1", price="5")
+        sockets.desk.match()
 
 
 def test_a_topic_whose_state_cannot_be_read_now_is_refused_in_words(

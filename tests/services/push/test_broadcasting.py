@@ -11,7 +11,8 @@ import pytest
 
 from chalicelib.domain.feed.cursor import cursor_of
 from chalicelib.domain.feed.event import FeedEvent
-from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, UnknownConnection
+from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, Intent, UnknownConnection
+from chalicelib.services.push import broadcasting
 from chalicelib.services.push.broadcasting import PASSED_OVER_MAX, NotSent
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
@@ -147,6 +148,42 @@ def test_a_client_that_leaves_while_it_subscribes_leaves_nothing_that_delays_oth
     assert world.clients.of("d") == numbered(*(events[0].event_id for events in batches))
     assert world.rows_of("c") == []
     assert world.paused == 0
+
+
+def test_what_was_sent_to_who_is_far_behind_is_kept_step_by_step(
+    world: PushWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that has no time for all of it begins where it was, not anew: nobody waits for it for ever."""
+    monkeypatch.setattr(broadcasting, "ENTRIES_A_STEP", 2)
+    world.connect("c")
+    one = world.follow_book("c", BOOK_A)
+    events = [event for _ in range(7) for event in world.happen(BOOK_A, PUBLIC_EVENT)]
+    sends = count(1)
+
+    def die() -> None:
+        if next(sends) == 6:
+            raise Died
+
+    world.clients.after_send = die
+    with pytest.raises(Died):
+        world.broadcaster().receive(INSTANCE, events[-1:])
+    kept = world.connections.subscription(one)
+    assert kept is not None
+    assert kept.next_id == 5
+    world.broadcaster().receive(INSTANCE, events[-1:])
+    received = world.clients.of("c")
+    assert received[:4] + received[6:] == numbered(*(event.event_id for event in events))
+
+
+def test_who_died_while_it_sent_the_last_that_a_client_missed_is_made_up_for(world: PushWorld) -> None:
+    world.connect("c")
+    one = world.follow_book("c", BOOK_A)
+    world.connections.move([(one, replace(one, intent=Intent((), world.now_ms, "dead")))])
+    events = world.happen(BOOK_A, PUBLIC_EVENT)
+    begun_ms = world.now_ms
+    world.broadcaster().receive(INSTANCE, events)
+    assert world.now_ms - begun_ms >= INTENT_LIFE_MS
+    assert world.clients.of("c") == numbered(events[0].event_id)
 
 
 def test_a_connection_that_fails_is_told_again_and_hinders_no_other(world: PushWorld) -> None:

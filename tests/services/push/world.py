@@ -159,7 +159,9 @@ class PushWorld:
         broadcaster = self.broadcaster(database)
         connections = Connections(database or self.database, lambda: self.now_ms // 1000)
         feed: Any = self
-        sessions = Sessions(connections, broadcaster, self.clients, feed, lambda: self.now_ms, self._pause)
+        sessions = Sessions(
+            connections, broadcaster, self.clients, feed, lambda: self.now_ms, self.new_name, self._pause
+        )
         together = (database or self.database).together
         return Beat(sessions, broadcaster, self.desks, together, lambda: self.now_ms, self.new_name)
 
