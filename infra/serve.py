@@ -205,13 +205,16 @@ def _bytes(body: str | bytes | None) -> bytes:
     return body.encode() if isinstance(body, str) else body or b""
 
 
-def bound_connections(server: Any, most: int) -> None:
-    """Have a threading server accept so many connections at once; further ones wait until one ends."""
+def bound_connections(server: Any, most: int, stopping: threading.Event) -> None:
+    """Have a threading server accept so many connections at once; further ones wait until one ends, or it stops."""
     free = threading.Semaphore(most)
     begin, carry_out = server.process_request, server.process_request_thread
 
     def process_request(connection: socket.socket, address: Any) -> None:
-        free.acquire()
+        while not free.acquire(timeout=POLL_S):
+            if stopping.is_set():
+                server.shutdown_request(connection)
+                return
         begin(connection, address)
 
     def process_request_thread(connection: socket.socket, address: Any) -> None:
@@ -236,8 +239,14 @@ def serve(host: str, port: int, stage: str) -> None:
         Client, gateway=gateway, in_flight=in_flight, log=line_log("infra.requests"), demo=demo_access()
     )
     server.RequestHandlerClass = client
-    bound_connections(server, CONNECTIONS_MAX)
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown, daemon=True).start())
+    stopping = threading.Event()
+    bound_connections(server, CONNECTIONS_MAX, stopping)
+
+    def stop(*_signal: object) -> None:
+        stopping.set()
+        threading.Thread(target=server.shutdown, daemon=True).start()
+
+    signal.signal(signal.SIGTERM, stop)
     print(f"Serving on http://{host}:{port}")
     server.serve_forever(POLL_S)
     server.socket.close()

@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -77,12 +77,14 @@ def served(gateway: Gateway, connections_max: int = 100) -> Iterator[tuple[str, 
         demo=DemoAccess("", Path()),
     )
     with Server((HOST, 0), handler) as server:
-        serve.bound_connections(server, connections_max)
+        stopping = threading.Event()
+        serve.bound_connections(server, connections_max, stopping)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
             yield server.server_address  # type: ignore[misc]
         finally:
+            stopping.set()
             server.shutdown()
             thread.join()
 
@@ -420,6 +422,19 @@ def test_connections_above_the_bound_wait_until_one_ends(gateway: Gateway) -> No
         first.close()
         late.settimeout(ANSWER_S_MAX)
         assert status_of(late.recv(65536)) == 200
+
+
+def test_a_server_whose_connections_are_all_taken_stops_before_one_ends(gateway: Gateway) -> None:
+    with ExitStack() as clients:
+        with served(gateway, connections_max=1) as address:
+            first, late = (clients.enter_context(connected(address)) for _ in range(2))
+            first.sendall(post())
+            assert first.recv(65536)
+            late.sendall(post())
+            time.sleep(0.1)  # until the server waits for a place for it
+        first.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            first.recv(65536)
 
 
 def test_a_server_that_stops_answers_what_is_at_work_and_begins_nothing_more() -> None:
