@@ -52,7 +52,9 @@ class ThreadPool:
     def _pool(self) -> ThreadPoolExecutor:
         from concurrent.futures import ThreadPoolExecutor
 
-        return ThreadPoolExecutor(self._at_once_max, "side-by-side", self._begin)
+        return ThreadPoolExecutor(self._at_once_max, "side-by-side", _begin, (self._own,))
 
-    def _begin(self) -> None:
-        self._own.is_at_work = True
+
+def _begin(of_pool: local) -> None:
+    """Mark a thread as a pool's own. The threads must not keep the pool: it ends, and they do, with its last user."""
+    of_pool.is_at_work = True

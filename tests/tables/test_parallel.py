@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from threading import Barrier, Lock, current_thread
+from threading import Barrier, Lock, Thread, current_thread
 
 import pytest
 
@@ -95,3 +95,20 @@ def test_calls_run_in_the_callers_context() -> None:
     _asked_by.set("ann")
     ThreadPool(2)([lambda: known.append(_asked_by.get())] * 5)
     assert known == ["ann"] * 5
+
+
+def test_a_pool_that_nobody_has_any_more_ends_with_its_threads() -> None:
+    """Each run of a webhook deliverer has one of its own."""
+    side_by_side = ThreadPool(2)
+    threads: set[Thread] = set()
+    pair = Barrier(2)
+
+    def call() -> None:
+        threads.add(current_thread())
+        pair.wait(WAIT_S_MAX)
+
+    side_by_side([call] * 2)
+    del side_by_side
+    for thread in threads:
+        thread.join(WAIT_S_MAX)
+    assert [thread.is_alive() for thread in threads] == [False, False]
