@@ -402,6 +402,16 @@ def test_the_one_time_address_signs_in_once_and_the_token_leaves_the_address_bar
     assert "Not signed in" in tab.page.locator("#who").inner_text()
 
 
+def test_skipping_moves_the_focus_and_keeps_the_view(desks: Page) -> None:
+    desks.get_by_role("link", name="Escrow").click()
+    desks.get_by_role("link", name="Skip to the content").press("Enter")
+    assert desks.evaluate("document.activeElement.id") == "main"
+    assert desks.locator("#escrow").is_visible()
+    desks.get_by_role("link", name="Skip to the order ticket").press("Enter")
+    assert desks.evaluate("document.activeElement.id") == "ticket"
+    assert desks.locator("#market").is_visible()
+
+
 def test_an_order_is_placed_by_keyboard_alone(page: Page) -> None:
     page.keyboard.press("Tab")
     for _ in range(60):
@@ -489,6 +499,20 @@ def test_a_rejected_order_says_who_buys_from_whom_and_shows_no_step_that_will_no
     timeline.get_by_text("Rejected by the seller").wait_for()
     assert timeline.get_by_text("Accepted by the seller").count() == 0
     assert timeline.get_by_text("Validated").count() == 0
+
+
+def test_a_list_that_a_later_one_has_overtaken_is_not_shown(desks: Page) -> None:
+    held = list["Route"]()
+    desks.get_by_role("link", name="Escrow").click()
+    desks.locator("#escrow-age", has_text="As of").wait_for()
+    desks.route(re.compile(r"/2\.0/orders\?"), lambda route: route.continue_() if held else held.append(route))
+    desks.get_by_label("Value", exact=True).fill("13")
+    press(desks, "Agree on the order")
+    desks.locator("#escrow-order").get_by_role("heading", name="13.00 €").wait_for()
+    with desks.expect_response(lambda answer: answer.request == held[0].request):
+        held[0].fulfill(json={"data": [], "meta": {}})
+    desks.evaluate("new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn, 100)))")
+    assert desks.locator("#escrow-order").get_by_role("heading", name="13.00 €").count() == 1
 
 
 def test_an_order_in_every_status_gets_the_buttons_of_its_status(desks: Page, venue: RunningStack) -> None:

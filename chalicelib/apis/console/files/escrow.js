@@ -61,7 +61,7 @@ const nameOf = ({ name, email, phone, uuid }) => name ?? email ?? phone ?? uuid;
 /** The view. api: called for the EscrowApi; null while nobody has signed in. */
 export class EscrowOrders {
   constructor(api) {
-    Object.assign(this, { api, said: byId("escrow-said"), chosen: null, shown: "", names: new Map() });
+    Object.assign(this, { api, said: byId("escrow-said"), chosen: null, shown: "", names: new Map(), asked: 0, latest: 0 });
     byId("escrow-new").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#create();
@@ -100,8 +100,11 @@ export class EscrowOrders {
   async refresh() {
     const api = this.api();
     if (!api) return;
+    const number = (this.asked += 1);
     try {
       const orders = await api.get("/orders", { per_page: PAGE });
+      if (number < this.latest) return; // a later answer has overtaken this one
+      this.latest = number;
       if (byId("escrow-new").hidden) await this.#showCustomers();
       byId("escrow-age").textContent = `As of ${timeOf(Date.now())}.`;
       const chosen = orders.find(({ id }) => id === this.chosen) ?? orders[0];

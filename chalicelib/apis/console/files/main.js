@@ -248,8 +248,24 @@ function showView() {
   }
 }
 
+/** Let the links that skip move the focus alone: the address names the view, which stays, but for the ticket. */
+function prepareSkips() {
+  for (const link of document.querySelectorAll(".skip")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      const target = byId(link.hash.slice(1));
+      if (target.closest("[hidden]")) {
+        location.hash = "#market";
+        showView();
+      }
+      target.focus();
+    });
+  }
+}
+
 async function start() {
   prepareSignIn();
+  prepareSkips();
   addEventListener("hashchange", showView);
   setInterval(showLiveness, 1_000);
   byId("interval").addEventListener("change", ({ target }) => {

@@ -46,7 +46,7 @@ function lockOf({ isMine, locked_at: since, until }) {
 /** The view. api: called for the TakerApi; null while nobody has signed in. */
 export class SignedOrders {
   constructor(api) {
-    Object.assign(this, { api, said: byId("signed-said"), filled: null });
+    Object.assign(this, { api, said: byId("signed-said"), filled: null, asked: 0, latest: 0 });
     byId("fill-close").addEventListener("click", () => byId("fill-dialog").close());
     byId("fill-form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -69,6 +69,7 @@ export class SignedOrders {
     const api = this.api();
     byId("signed-in").textContent = api ? "" : "Sign in with a taker's API key to see its orders.";
     if (!api) return;
+    const number = (this.asked += 1);
     try {
       const [available, { orders }] = await Promise.all([
         api.get("/orders/available"),
@@ -78,6 +79,8 @@ export class SignedOrders {
       const own = await this.#address(api, orders);
       const held = orders.filter(({ status, locked_by: by }) => by === own && ["locked", "partially_filled"].includes(status));
       const asked = await this.#cancelsAsked(api, held.slice(0, ASKED_MAX));
+      if (number < this.latest) return; // a later answer has overtaken this one
+      this.latest = number;
       const seen = (order) => ({
         ...order, isMine: held.includes(order), isAsked: asked.has(order.order_hash),
         until: api.ends.get(order.order_hash),

@@ -4,6 +4,7 @@ import { compare, forPeople, isPositive, read, subtract, times } from "./decimal
 import { byId, make, say } from "./page.js";
 import { reasonOf } from "./words.js";
 
+const WAIT_S = 10; // for the outcome: an order that is still undecided then is said to be open
 const NUMBERS = {
   amount: "Amount",
   value: "Value",
@@ -156,7 +157,7 @@ export class Ticket {
       this.isSending = true;
       this.show();
       say(this.said, "Sent …");
-      const order = await api.post("/orders", body, { headers: { Prefer: "wait=2" } });
+      const order = await api.post("/orders", body, { headers: { Prefer: `wait=${WAIT_S}` } });
       const words = `${body.side === "buy" ? "Buy" : "Sell"} order taken. ${STATUSES[order.status] ?? order.status}`;
       const executed = `Executed ${forPeople(order.executed_amount)} ${market.base}.`;
       say(this.said, `${words} ${executed}`, order.status === "canceled" ? "bad" : "good");
