@@ -8,7 +8,7 @@ from typing import Any
 
 from jsonschema_rs import Draft7Validator
 
-from infra.asyncapi.bodies import Schema
+from chalicelib.apis.kit.description import Schema
 from infra.asyncapi.document import document
 from tests.documented import closed
 from tests.services.push.world import Clients

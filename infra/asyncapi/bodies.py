@@ -6,9 +6,8 @@ JSON Schema of draft 7, which AsyncAPI 3 knows. Tests compare them with real eve
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
-from typing import Any
 
+from chalicelib.apis.kit.description import Schema, nullable, said, words
 from chalicelib.domain.books.vocabulary import (
     AmendRefusal,
     BookStatus,
@@ -22,8 +21,6 @@ from chalicelib.domain.escrow.payments import PayinStatus
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.signed import lifecycle as signed
 
-Schema = dict[str, Any]
-
 TEXT: Schema = {"type": "string"}
 FLAG: Schema = {"type": "boolean"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
@@ -36,34 +33,21 @@ CHANGE: Schema = {
 TIME: Schema = {"type": "string", "format": "date-time", "description": "ISO 8601, UTC."}
 
 
-def object_of(members: Mapping[str, Schema], optional: tuple[str, ...] = (), about: str = "") -> Schema:
+def object_of(members: Mapping[str, Schema], optional: tuple[str, ...] = ()) -> Schema:
     """Return the schema of an object. optional: members that may be left out."""
     schema: Schema = {"type": "object", "properties": dict(members)}
     required = [name for name in members if name not in optional]
-    return schema | ({"required": required} if required else {}) | ({"description": about} if about else {})
+    return schema | ({"required": required} if required else {})
 
 
-def one_of(words: type[StrEnum] | tuple[str, ...], about: str = "") -> Schema:
-    """Return the schema of a text that is one of these words."""
-    return {"type": "string", "enum": [str(word) for word in words]} | ({"description": about} if about else {})
-
-
-def or_null(schema: Schema, about: str = "") -> Schema:
-    """Return the schema of a value that may be null."""
-    found = {**schema, "type": [schema["type"], "null"]}
-    return found | ({"enum": [*schema["enum"], None]} if "enum" in schema else {}) | (
-        {"description": about} if about else {}
-    )  # fmt: skip
-
-
-SIDE = one_of(Side)
+SIDE = words(Side)
 ORDER = {"orderId": TEXT, "bookId": TEXT, "customerRef": TEXT}
 ORDER_OF_SIDE = {**ORDER, "side": SIDE, "quantity": AMOUNT}
 PROGRESS = {"filledQuantity": AMOUNT, "remainingQuantity": AMOUNT}
-PRICE = or_null(AMOUNT, "In quote base units for one whole base asset; null of an order without a limit.")
+PRICE = said("In quote base units for one whole base asset; null of an order without a limit.", nullable(AMOUNT))
 TRADE = {"tradeId": TEXT, "bookId": TEXT, "price": AMOUNT, "quantity": AMOUNT, "notional": AMOUNT}
 FILLED = object_of({**ORDER_OF_SIDE, **PROGRESS, "tradeId": TEXT})
-CLOSED = object_of({**ORDER_OF_SIDE, **PROGRESS, "reason": one_of(CloseReason, "Rule T28 lists them.")})
+CLOSED = object_of({**ORDER_OF_SIDE, **PROGRESS, "reason": words(CloseReason, "Rule T28 lists them.")})
 RULES = {
     "lotSize": AMOUNT,
     "minOrderValue": AMOUNT,
@@ -72,7 +56,9 @@ RULES = {
 """Rules that a book has only where they are set."""
 
 BALANCE = {
-    "customerRef": or_null(TEXT, "Null of an account that takes fees; the operator alone receives such an event."),
+    "customerRef": said(
+        "Null of an account that takes fees; the operator alone receives such an event.", nullable(TEXT)
+    ),
     "asset": TEXT,
     "available": CHANGE,
     "held": CHANGE,
@@ -83,8 +69,8 @@ BOOK: Mapping[str, Schema] = {
         {
             **TRADE,
             "takerSide": SIDE,
-            "takerType": one_of(OrderType),
-            "makerType": one_of(OrderType),
+            "takerType": words(OrderType),
+            "makerType": words(OrderType),
             "makerOrderId": TEXT,
             "takerOrderId": TEXT,
         }
@@ -99,10 +85,10 @@ BOOK: Mapping[str, Schema] = {
         {
             "bookId": TEXT,
             "version": COUNT,
-            "status": one_of(BookStatus),
+            "status": words(BookStatus),
             "makerFeeBps": COUNT,
             "takerFeeBps": COUNT,
-            "selfTradePrevention": one_of(SelfTradePrevention),
+            "selfTradePrevention": words(SelfTradePrevention),
             **RULES,
         },
         optional=tuple(RULES),
@@ -110,16 +96,16 @@ BOOK: Mapping[str, Schema] = {
     "order.accepted": object_of(
         {
             **ORDER_OF_SIDE,
-            "type": one_of(OrderType),
-            "timeInForce": one_of(TimeInForce),
+            "type": words(OrderType),
+            "timeInForce": words(TimeInForce),
             "price": PRICE,
             "postOnly": FLAG,
-            "value": or_null(AMOUNT),
-            "externalId": or_null(TEXT),
-            "expiresAt": or_null(TIME),
-            "stopPrice": or_null(AMOUNT),
-            "distance": or_null(AMOUNT),
-            "step": or_null(AMOUNT),
+            "value": nullable(AMOUNT),
+            "externalId": nullable(TEXT),
+            "expiresAt": nullable(TIME),
+            "stopPrice": nullable(AMOUNT),
+            "distance": nullable(AMOUNT),
+            "step": nullable(AMOUNT),
         }
     ),
     "order.rested": object_of({**ORDER_OF_SIDE, "price": AMOUNT, "remainingQuantity": AMOUNT}),
@@ -134,11 +120,11 @@ BOOK: Mapping[str, Schema] = {
         {**ORDER_OF_SIDE, "price": PRICE, "tradePrice": AMOUNT, "makerOrderId": TEXT, "takerOrderId": TEXT}
     ),
     "order.amended": object_of({**ORDER_OF_SIDE, "price": PRICE, **PROGRESS}),
-    "order.amend_refused": object_of({**ORDER, "reason": one_of(AmendRefusal)}),
+    "order.amend_refused": object_of({**ORDER, "reason": words(AmendRefusal)}),
     "book.halted": object_of({"bookId": TEXT, "haltedUntil": TIME, "price": AMOUNT}),
-    "book.resumed": object_of({"bookId": TEXT, "reference": or_null(AMOUNT)}),
+    "book.resumed": object_of({"bookId": TEXT, "reference": nullable(AMOUNT)}),
     "fill.created": object_of(
-        {**TRADE, "orderId": TEXT, "customerRef": TEXT, "side": SIDE, "role": one_of(("maker", "taker")), "fee": AMOUNT}
+        {**TRADE, "orderId": TEXT, "customerRef": TEXT, "side": SIDE, "role": words(("maker", "taker")), "fee": AMOUNT}
     ),
     "balance.changed": object_of({**BALANCE, "bookId": TEXT}),
 }
@@ -148,31 +134,33 @@ SIGNED_ORDER = {
     "orderHash": TEXT,
     "orderId": TEXT,
     "maker": TEXT,
-    "taker": or_null(TEXT, "Who holds the lock before or after the step."),
-    "expiresAt": or_null(TIME, "End of the lock."),
+    "taker": said("Who holds the lock before or after the step.", nullable(TEXT)),
+    "expiresAt": said("End of the lock.", nullable(TIME)),
 }
 SIGNED_STEP = object_of(
     {
         **SIGNED_ORDER,
-        "fromStatus": or_null(one_of(signed.Status), "Null of a new order."),
-        "toStatus": one_of(signed.Status),
+        "fromStatus": said("Null of a new order.", nullable(words(signed.Status))),
+        "toStatus": words(signed.Status),
         "ticker": TEXT,
         "isBuy": FLAG,
         "quantity": AMOUNT,
         "filledQuantity": AMOUNT,
-        "lockId": or_null(TEXT),
-        "fill": or_null(
-            object_of(
-                {
-                    "reference": TEXT,
-                    "quantity": AMOUNT,
-                    "amount": AMOUNT,
-                    "fee": AMOUNT,
-                    "incentive": AMOUNT,
-                    "txHash": or_null(TEXT),
-                }
-            ),
+        "lockId": nullable(TEXT),
+        "fill": said(
             "What the step filled.",
+            nullable(
+                object_of(
+                    {
+                        "reference": TEXT,
+                        "quantity": AMOUNT,
+                        "amount": AMOUNT,
+                        "fee": AMOUNT,
+                        "incentive": AMOUNT,
+                        "txHash": nullable(TEXT),
+                    }
+                )
+            ),
         ),
     }
 )
@@ -187,31 +175,33 @@ ESCROW_STEP = object_of(
                 "name": TEXT,
                 "amount": {"type": "string", "description": "Amount and sign of the currency, as the vendor shows it."},
                 "currency": TEXT,
-                "status": one_of(escrow.Status),
+                "status": words(escrow.Status),
                 "metadata": {"type": "object"},
                 "auto_settled": FLAG,
             }
         ),
         "platform": {"type": "string", "description": "The merchant's reference."},
-        "payin": or_null(
-            object_of(
-                {
-                    "id": TEXT,
-                    "reference_id": TEXT,
-                    "escrow_id": TEXT,
-                    "card_id": {"type": "null"},
-                    "type": TEXT,
-                    "status": one_of(PayinStatus),
-                    "save_card": {"const": 0},
-                    "provider": {"type": "object"},
-                    "card": {"type": "null"},
-                }
-            ),
+        "payin": said(
             "Null before there is one.",
+            nullable(
+                object_of(
+                    {
+                        "id": TEXT,
+                        "reference_id": TEXT,
+                        "escrow_id": TEXT,
+                        "card_id": {"type": "null"},
+                        "type": TEXT,
+                        "status": words(PayinStatus),
+                        "save_card": {"const": 0},
+                        "provider": {"type": "object"},
+                        "card": {"type": "null"},
+                    }
+                )
+            ),
         ),
     }
 )
 ESCROW_BALANCE = object_of({**BALANCE, "orderId": TEXT, "kind": {"const": "escrow"}})
 LEDGER_BALANCE = object_of(
-    {**BALANCE, "transactionId": TEXT, "kind": one_of(("credit", "debit", "transfer"))}
+    {**BALANCE, "transactionId": TEXT, "kind": words(("credit", "debit", "transfer"))}
 )  # fmt: skip

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chalicelib.apis.book.routes import EVENTS
+from chalicelib.apis.kit.description import Schema
 from chalicelib.apis.trade.socket_topics import Topic
 from infra.asyncapi import sockets
-from infra.asyncapi.bodies import TEXT, Schema, object_of
+from infra.asyncapi.bodies import TEXT, object_of
 from infra.asyncapi.events import catalogue, event_forms
 
 

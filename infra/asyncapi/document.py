@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from chalicelib.apis.kit.description import Schema
 from chalicelib.apis.trade.socket_topics import Topic
 from infra.asyncapi import sockets
-from infra.asyncapi.bodies import Schema
 from infra.asyncapi.channels import WEBHOOK_HEADERS, channel_schema, channels, operations
 from infra.asyncapi.events import event_forms, event_message
 from infra.settings import ROOT

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from chalicelib.apis.kit.description import Schema, words
 from chalicelib.services.feed.types import ESCROW_TYPES, SIGNED_TYPES
 from infra.asyncapi import bodies
-from infra.asyncapi.bodies import COUNT, TIME, Schema, object_of, one_of
+from infra.asyncapi.bodies import COUNT, TIME, object_of
 from infra.settings import ROOT
 
 CATALOGUE = ROOT / "docs" / "events.md"
@@ -64,7 +65,7 @@ def event_schema(form: EventForm) -> Schema:
     return object_of(
         {
             "id": {"type": "string", "description": "The event's name for ever; deliveries of one event share it."},
-            "type": one_of(form.types),
+            "type": words(form.types),
             "time": TIME | {"description": "When it was decided: ISO 8601, UTC, milliseconds."},
             "log": {"type": "string", "description": "The log that it comes from.", "pattern": f"^{form.area}/"},
             "sequence": COUNT | {"description": "Number of the entry in the log."},

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chalicelib.apis.kit.description import Schema, nullable, said, words
 from chalicelib.apis.taker.socket_messages import Type
 from chalicelib.apis.trade.figures import STATUS_WORDS
 from chalicelib.apis.trade.socket_topics import Topic
 from chalicelib.domain.books.vocabulary import OrderType
 from chalicelib.domain.feed.subscription import SUBSCRIPTIONS_MAX
 from chalicelib.domain.signed.lifecycle import Status
-from infra.asyncapi.bodies import COUNT, FLAG, TEXT, TIME, Schema, object_of, one_of, or_null
+from infra.asyncapi.bodies import COUNT, FLAG, TEXT, TIME, object_of
 
 NUMBER: Schema = {"type": "number", "description": "In whole units, exact: read it as a decimal, not as a float."}
 UNIX_MS: Schema = {"type": "integer", "description": "Unix milliseconds."}
 CURSOR: Schema = {"type": "string", "description": "From where to resume: opaque, good for 30 days."}
-SIDES = one_of(("buy", "sell"))
-TYPES = one_of(tuple(kind.lower() for kind in OrderType))
+SIDES = words(("buy", "sell"))
+TYPES = words(tuple(kind.lower() for kind in OrderType))
 LEVELS: Schema = {"type": "array", "items": object_of({"amount": NUMBER, "price": NUMBER})}
 DEPTH = object_of({"timestamp": UNIX_MS, "sequence": COUNT, "asks": LEVELS, "bids": LEVELS, "hash": TEXT})
 TOPIC_BODIES: Mapping[Topic, Schema] = {
@@ -65,7 +66,7 @@ TOPIC_BODIES: Mapping[Topic, Schema] = {
             "fee": NUMBER,
             "fee_currency": TEXT,
             "pair_code": TEXT,
-            "taker_or_maker": one_of(("maker", "taker")),
+            "taker_or_maker": words(("maker", "taker")),
             "maker_order_id": TEXT,
             "taker_order_id": TEXT,
         }
@@ -73,7 +74,7 @@ TOPIC_BODIES: Mapping[Topic, Schema] = {
     Topic.ORDER_STATUS: object_of(
         {
             "id": TEXT,
-            "status": one_of(tuple(dict.fromkeys(STATUS_WORDS.values()))),
+            "status": words(tuple(dict.fromkeys(STATUS_WORDS.values()))),
             "type": TYPES,
             "side": SIDES,
             "pair": TEXT,
@@ -120,7 +121,7 @@ SAID = object_of(
 )
 ASKED = object_of(
     {
-        "method": one_of(("subscribe", "unsubscribe", "ping")),
+        "method": words(("subscribe", "unsubscribe", "ping")),
         "topics": {"type": "array", "items": TEXT, "minItems": 1, "maxItems": SUBSCRIPTIONS_MAX},
         "ticket": {"type": "string", "description": "Of POST /ticket; says who the client is, once a connection."},
         "cursor": CURSOR,
@@ -152,9 +153,9 @@ STATUS_CHANGE = timed(
             {
                 "order_hash": TEXT,
                 "maker": TEXT,
-                "taker": or_null(TEXT, "Who has the lock, or had it before the step."),
-                "from_status": or_null(one_of(Status), "Null of a new order."),
-                "to_status": one_of(Status),
+                "taker": said("Who has the lock, or had it before the step.", nullable(TEXT)),
+                "from_status": said("Null of a new order.", nullable(words(Status))),
+                "to_status": words(Status),
                 "metadata": object_of(STATUS_METADATA, optional=tuple(STATUS_METADATA)),
             },
             optional=("metadata",),
@@ -170,7 +171,7 @@ CANCELLATION_REQUEST = timed(
                 "order_hash": TEXT,
                 "maker": TEXT,
                 "reason": TEXT,
-                "metadata": object_of({"request_id": TEXT, "expires_at": or_null(TIME)}),
+                "metadata": object_of({"request_id": TEXT, "expires_at": nullable(TIME)}),
             }
         )
     },
