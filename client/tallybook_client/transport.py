@@ -13,6 +13,7 @@ A write under a key whose repeats run out is OutcomeUnknown too if any of its at
 from __future__ import annotations
 
 import random
+import secrets
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,7 @@ from tallybook_client.errors import ApiError, OutcomeUnknown, TlsFailed, Unreach
 from tallybook_client.wire import data_of
 
 T = TypeVar("T")
+E = TypeVar("E", bound=ApiError)
 CONNECT_S_MAX = 5
 FIRST_PAUSE_S, PAUSE_S_MAX = 0.1, 5.0
 _NO_TLS = frozenset(("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"))
@@ -75,6 +77,12 @@ class Request:
     @property
     def is_read(self) -> bool:
         return self.method == "GET"
+
+
+def keyed(method: str, path: str, body: bytes, key: str | None, wait_s: int = 0) -> Request:
+    """Return a write under an ``Idempotency-Key``, this one or a new one, so that repeats are carried out once."""
+    once = key or secrets.token_urlsafe(18)
+    return Request(method, path, (), body, {"Idempotency-Key": once}, key=once, wait_s=wait_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +275,12 @@ def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return ",".join(map(_text, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def not_the_desks(kind: type[E], answer: Answer) -> E:
+    """Return the error of an answer that is not of the desk's form, as of a gateway. It has no code."""
+    text = answer.body[:200].decode(errors="replace")
+    return kind(answer.status, "", text, retry_after_s=retry_after_s(answer))
 
 
 def retry_after_s(answer: Answer) -> float | None:

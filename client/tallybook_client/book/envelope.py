@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -10,7 +9,7 @@ from msgspec import Raw, Struct, field
 
 from tallybook_client.book.errors import BY_CODE, BookError
 from tallybook_client.errors import Unreadable
-from tallybook_client.transport import Answer, Request, Session, retry_after_s
+from tallybook_client.transport import Answer, Session, keyed, not_the_desks, retry_after_s
 from tallybook_client.wire import json_of, value_of
 
 T = TypeVar("T")
@@ -62,10 +61,8 @@ def posted(
     wait_s: int = 0,
     method: str = "POST",
 ) -> T:
-    """Send a request under an ``Idempotency-Key``, so that repeats are carried out once (T12); return its data."""
-    once = key or secrets.token_urlsafe(18)
-    headers = {"Idempotency-Key": once}
-    return session.send(Request(method, path, (), json_of(members), headers, key=once, wait_s=wait_s)).data(kind)
+    """Send a write under an ``Idempotency-Key`` (T12); return its data."""
+    return session.send(keyed(method, path, json_of(members), key, wait_s)).data(kind)
 
 
 def error_of(answer: Answer) -> BookError:
@@ -73,8 +70,7 @@ def error_of(answer: Answer) -> BookError:
     try:
         found = value_of(answer.body, _Failure)
     except Unreadable:
-        text = answer.body[:200].decode(errors="replace")
-        return BookError(answer.status, "", text, retry_after_s=retry_after_s(answer))
+        return not_the_desks(BookError, answer)
     return BY_CODE.get(found.error.code, BookError)(
         answer.status,
         found.error.code,

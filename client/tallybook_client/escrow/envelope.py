@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Mapping
 from datetime import date
 from operator import attrgetter
@@ -13,7 +12,7 @@ from msgspec import Struct
 from tallybook_client.errors import Unreadable
 from tallybook_client.escrow.errors import BY_CODE, EscrowError
 from tallybook_client.paging import by_page
-from tallybook_client.transport import Answer, Repeat, Request, Session, query_of, retry_after_s
+from tallybook_client.transport import Answer, Repeat, Request, Session, keyed, not_the_desks, query_of, retry_after_s
 from tallybook_client.wire import Members, json_with_numbers, member_of, value_of
 
 T = TypeVar("T")
@@ -59,10 +58,8 @@ def authorization(key: str) -> Mapping[str, str]:
 
 
 def posted(session: Session, path: str, members: Mapping[str, Any], kind: type[T], key: str | None = None) -> T:
-    """POST under an ``Idempotency-Key``, so that repeats are carried out once. Return the answer's data."""
-    once = key or secrets.token_urlsafe(18)
-    headers = {"Idempotency-Key": once}
-    return session.send(Request("POST", MOUNT + path, (), json_with_numbers(members), headers, key=once)).data(kind)
+    """POST under an ``Idempotency-Key``. Return the answer's data."""
+    return session.send(keyed("POST", MOUNT + path, json_with_numbers(members), key)).data(kind)
 
 
 def written(session: Session, method: str, path: str, kind: type[T], members: Mapping[str, Any] | None = None) -> T:
@@ -92,8 +89,7 @@ def error_of(answer: Answer) -> EscrowError:
     try:
         found = value_of(answer.body, _Failure)
     except Unreadable:
-        text = answer.body[:200].decode(errors="replace")
-        return EscrowError(answer.status, "", text, retry_after_s=retry_after_s(answer))
+        return not_the_desks(EscrowError, answer)
     return BY_CODE.get(str(answer.status), EscrowError)(
         answer.status,
         str(answer.status),

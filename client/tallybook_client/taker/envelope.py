@@ -16,7 +16,7 @@ from msgspec import Struct
 from tallybook_client.errors import Unreadable
 from tallybook_client.paging import by_page
 from tallybook_client.taker.errors import BY_CODE, TakerError
-from tallybook_client.transport import Answer, Request, Session, query_of, retry_after_s
+from tallybook_client.transport import Answer, Request, Session, not_the_desks, query_of, retry_after_s
 from tallybook_client.wire import Members, member_of, value_of
 
 Row = TypeVar("Row")
@@ -49,8 +49,7 @@ def error_of(answer: Answer) -> TakerError:
     try:
         found = value_of(answer.body, _Failure)
     except Unreadable:
-        text = answer.body[:200].decode(errors="replace")
-        return TakerError(answer.status, "", text, retry_after_s=retry_after_s(answer))
+        return not_the_desks(TakerError, answer)
     details = found.details if isinstance(found.details, dict) else _in_text(found.details)
     fields = {name: str(value) for name, value in details.items()}
     return BY_CODE.get(str(found.code), TakerError)(

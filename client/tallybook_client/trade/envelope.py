@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from tallybook_client.errors import Unreadable
 from tallybook_client.trade.errors import BY_CODE, TradeError
-from tallybook_client.transport import Answer, Request, retry_after_s
+from tallybook_client.transport import Answer, Request, not_the_desks, retry_after_s
 from tallybook_client.wire import value_of
 
 _FIELD = re.compile(r"Invalid parameters: ([^.]+)\. ?(.*)", re.ASCII | re.DOTALL)
@@ -42,8 +42,7 @@ def error_of(answer: Answer) -> TradeError:
     try:
         found = value_of(answer.body, _Failure)
     except Unreadable:
-        text = answer.body[:200].decode(errors="replace")
-        return TradeError(answer.status, "", text, retry_after_s=retry_after_s(answer))
+        return not_the_desks(TradeError, answer)
     faulty = _FIELD.fullmatch(found.message)
     return BY_CODE.get(str(found.error_code), TradeError)(
         answer.status,
