@@ -48,6 +48,8 @@ TELLING_S = 15
 """How long a client is sent what it missed, within the 29 s of API Gateway; then it subscribes again from there."""
 ENTRIES_LEFT = 10
 """Missed entries that may be sent while others wait."""
+LOOKS_MAX = 3
+"""Looks for entries that have come while a client was sent what it missed."""
 MISSED_MAX = 20_000
 """Missed entries of a log that a subscription can begin with; who missed more reads them by long poll first."""
 HANDSHAKE_S = 30
@@ -134,13 +136,23 @@ class Sessions:
         return begun
 
     def _told_most(self, one: Subscription) -> Subscription:
-        """Send a client what it missed while nobody else sends to it, up to the last few entries. Raises NotSent."""
+        """Send a client what it missed while nobody else sends to it, but for the last few entries. Raises NotSent."""
         until_ms = self._clock_ms() + TELLING_S * 1000
-        while behind(one, ends := self._ends(_scope_of(one))) > ENTRIES_LEFT:
-            while behind(one, ends):
-                if self._clock_ms() >= until_ms:
-                    raise NotSent(f"{one.name} has {behind(one, ends)} entries left")
-                one = self._broadcaster.tell(one, ends)
+        for _ in range(LOOKS_MAX):
+            ends = self._ends(_scope_of(one))
+            if behind(one, ends) <= ENTRIES_LEFT:
+                break
+            one = self._told_all(one, ends, until_ms)
+        return one
+
+    def _told_all(self, one: Subscription, ends: dict[str, int], until_ms: int | None = None) -> Subscription:
+        """Take steps up to these entries. until_ms: when it raises NotSent; None: never."""
+        while behind(one, ends):
+            if until_ms is not None and self._clock_ms() >= until_ms:
+                raise NotSent(f"{one.name} has {behind(one, ends)} entries left")
+            before, one = one, self._broadcaster.tell(one, ends)
+            if one.cursor == before.cursor:
+                break
         return one
 
     def _begin_held(self, one: Subscription) -> None:
@@ -152,9 +164,7 @@ class Sessions:
         if self.connections.has_just_begun(one.instance):
             self._pause(NOBODY_S)
         try:
-            told, ends = held, self._ends(_scope_of(held))
-            while behind(told, ends):
-                told = self._broadcaster.tell(told, ends)
+            told = self._told_all(held, self._ends(_scope_of(held)))
         except NotSent:
             self.connections.unsubscribe(one.connection_id, one.name)
             raise

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.feed.cursor import cursor_of
+from chalicelib.domain.feed.cursor import BEGINNING, Cursor, cursor_of
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, Intent, UnknownConnection
 from chalicelib.services.push import broadcasting
 from chalicelib.services.push.broadcasting import PASSED_OVER_MAX, NotSent
+from chalicelib.services.push.sessions import ENTRIES_LEFT
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 from tests.faults import Died, FaultyClient, raising
@@ -173,6 +174,19 @@ def test_what_was_sent_to_who_is_far_behind_is_kept_step_by_step(
     world.broadcaster().receive(INSTANCE, events[-1:])
     received = world.clients.of("c")
     assert received[:4] + received[6:] == numbered(*(event.event_id for event in events))
+
+
+def test_entries_without_events_keep_nobody_from_subscribing(world: PushWorld) -> None:
+    world.connect("c")
+    for _ in range(3 * ENTRIES_LEFT):
+        world.happen(BOOK_A)
+    begins = Cursor().moved(INSTANCE, BOOK_A, BEGINNING)
+    sessions = world.beat().sessions
+    wanted = replace(world.follow_book("c", BOOK_A), name="trade@new")
+    sessions.follow(world.desks["trade"], wanted, begins)
+    events = world.happen(BOOK_A, PUBLIC_EVENT)
+    world.broadcaster().receive(INSTANCE, events)
+    assert [m["body"] for _, m in world.clients.received if m["topic"] == "trade@new"] == [events[0].event_id]
 
 
 def test_who_died_while_it_sent_the_last_that_a_client_missed_is_made_up_for(world: PushWorld) -> None:

@@ -148,6 +148,10 @@ class PushWorld:
         assert scope.instance == INSTANCE
         return any(len(entries) >= than(log) for log, entries in self.logs.items())
 
+    def resumed(self, scope: Scope, after: Cursor) -> Cursor:
+        assert scope.instance == INSTANCE
+        return after
+
     def ends(self, scope: Scope) -> Cursor:
         cursor = Cursor()
         for log, place in self.last_places(scope).items():
