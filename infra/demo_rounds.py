@@ -99,8 +99,7 @@ class Rounds:
                 _disconnect(config.book_id)
                 _forget(database, fold)
                 yield
-        for key in _forgotten(database):
-            yield from _remove(database, key)
+        yield from remove_leftovers()
 
     def _is_at_rest(self, config: BookConfig) -> bool:
         """Return whether a closed book has decided and projected everything, some time ago."""
@@ -108,6 +107,13 @@ class Rounds:
         (sequence, at_ms), view = _end_of(key), Books(database).depth(key)
         is_done = (view.sequence, view.version) == (sequence, config.version)
         return is_done and now_ms() - at_ms >= self._settled_ms and key not in lost_by_book(database, config.instance)
+
+
+def remove_leftovers() -> Iterator[None]:
+    """Remove what is left of books whose settings are removed, piece by piece."""
+    database = wiring.database()
+    for key in _forgotten(database):
+        yield from _remove(database, key)
 
 
 def _config(book_id: str) -> BookConfig:

@@ -36,7 +36,7 @@ from chalicelib.support.telemetry import logger
 from chalicelib.tables.rows import UnreadableRow
 from infra import demo, demo_traders, engine, escrow_demo, settings, taker_demo
 from infra.demo_access import FILE_VARIABLE, TOKEN_VARIABLE
-from infra.demo_rounds import Rounds
+from infra.demo_rounds import Rounds, remove_leftovers
 from infra.endpoint import refuse_dead_endpoint
 from infra.expiry_thread import start_expiry_thread
 from infra.master_key import master_key_environment, own_master_key
@@ -135,6 +135,8 @@ class LocalRun:
         refuse_unreadable_rate()
         self._prepare_tables()
         demo.seed()
+        for _ in remove_leftovers():
+            pass
         taker_demo.seed()
         escrow_demo.seed(self._settings.base_url)
         self._redrive()

@@ -17,6 +17,7 @@ import requests
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import is_entry
@@ -253,9 +254,16 @@ def test_they_start_over_and_disturb_nobody_until_somebody_else_trades_there(tmp
     assert set(followers.cut) == {f"trade@{demo.VENDORS_PAIR}"}, "nobody else is disconnected"
     assert followers.told.count(f"trade@{demo.PAIR}") >= 3, "its confirmation, and two trades"
     assert list(followers.books)[:3] == [demo.VENDORS_BOOK, f"{demo.VENDORS_BOOK}_2", f"{demo.VENDORS_BOOK}_3"]
+    leftover = f"{demo.VENDORS_BOOK}_99"
     with RunningStack(tmp_path / "local") as stack:
-        client = boto3.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
-        database = Database(client, stack.prefix)
+        database = Database(boto3.client("dynamodb", endpoint_url=stack.aws_endpoint_url), stack.prefix)
         assert len(Verifier(database).verify(None).books) <= 3
         entries = [row for row in database.scan("journal") if is_entry(row)]
         assert len(entries) < 2 * 60, "of two rounds at most"
+        owner = customer_key(demo.INSTANCE, TRADERS[0])
+        database.put_many("orders", [{"owner": owner, "order_id": "ord_1", "book_id": leftover}])
+        database.put_many("books", [{"book": book_key(demo.INSTANCE, leftover), "part": "depth"}])
+    with RunningStack(tmp_path / "local") as stack:
+        database = Database(boto3.client("dynamodb", endpoint_url=stack.aws_endpoint_url), stack.prefix)
+        assert Verifier(database).verify(None), "a start goes on where a run has died"
+        assert not any(leftover in row["book"] for row in database.scan("books"))
