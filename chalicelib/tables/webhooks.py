@@ -21,8 +21,9 @@ from chalicelib.domain.webhooks.endpoint import (
     UnknownEndpoint,
     owner_of,
 )
+from chalicelib.support.telemetry import logger
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.rows import Row, reads_row
+from chalicelib.tables.rows import Row, UnreadableRow, reads_row
 from chalicelib.tables.writes import ConditionFailed, Delete, Put, TransactionRefused, Update, Write, as_refused
 
 TABLE, INDEX = "webhooks", "by_queue"
@@ -71,10 +72,22 @@ class WebhookEndpoints:
         return None if row is None else _endpoint_of(row)
 
     def of_owner(self, owner: Owner) -> list[Endpoint]:
-        """Return an owner's endpoints, oldest first, read consistently."""
+        """Return an owner's endpoints, oldest first, read consistently. Raises UnreadableRow."""
+        return list(map(_endpoint_of, self._rows_of(owner)))
+
+    def active_of(self, owner: Owner) -> list[Endpoint]:
+        """Return those that are active. One that cannot be read is logged, and keeps no other waiting (T158)."""
+        found: list[Endpoint] = []
+        for row in self._rows_of(owner):
+            try:
+                found.append(_endpoint_of(row))
+            except UnreadableRow:
+                logger.exception("a webhook endpoint cannot be read; its events are not noted")
+        return [endpoint for endpoint in found if endpoint.is_active]
+
+    def _rows_of(self, owner: Owner) -> Iterator[Row]:
         condition = "#owner = :owner AND begins_with(#entry, :start)"
-        rows = self._database.query(TABLE, condition, {":owner": owner.key, ":start": "endpoint/"})
-        return [_endpoint_of(row) for row in rows]
+        return self._database.query(TABLE, condition, {":owner": owner.key, ":start": "endpoint/"})
 
     def change(self, owner: Owner, endpoint_id: str, **members: Any) -> Endpoint:
         """Set members of an endpoint, None to remove one; the last change wins. Raises UnknownEndpoint."""

@@ -73,8 +73,7 @@ class Dispatcher:
         now_s = self._now_s()
         known = self._known.get(owner)
         if known is None or known[0] <= now_s:
-            found = [one for one in self._endpoints.of_owner(owner) if one.is_active]
-            known = now_s + CACHE_S, found
+            known = now_s + CACHE_S, self._endpoints.active_of(owner)
             self._known.set(owner, known)
         return known[1]
 

@@ -25,6 +25,7 @@ from chalicelib.services.webhooks.dispatching import CACHE_S
 from chalicelib.services.webhooks.endpoints import SETTLE_S
 from chalicelib.services.webhooks.sending import Answer
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import UnreadableRow
 from chalicelib.tables.webhook_deliveries import WebhookDeliveries
 from chalicelib.tables.webhooks import QUIET_MS
 from tests.faults import WatchedClient
@@ -326,6 +327,17 @@ def test_events_that_come_while_a_deliverer_works_are_sent_by_it(hooks: Hooks) -
     hooks.deliverer.run(*hooks.starts.pop())
     assert hooks.starts == []
     assert sent == [event(number).event_id for number in range(1, 5)]
+
+
+def test_t158_an_endpoint_that_cannot_be_read_keeps_no_other_from_its_events(hooks: Hooks) -> None:
+    """The stream would bring the batch again and again, and what comes behind it would wait, of all instances."""
+    damaged, other = hooks.endpoint(), hooks.endpoint()
+    (row,) = [row for row in hooks.database.scan("webhooks") if row["entry"] == f"endpoint/{damaged.endpoint_id}"]
+    hooks.database.put_many("webhooks", [{name: value for name, value in row.items() if name != "url"}])
+    hooks.receive(event())
+    assert [endpoint_id for _, endpoint_id, _ in hooks.starts] == [other.endpoint_id]
+    with pytest.raises(UnreadableRow):
+        hooks.desk.all(OPERATOR)
 
 
 def test_t158_a_delivery_that_cannot_be_read_keeps_no_other_waiting(hooks: Hooks) -> None:
