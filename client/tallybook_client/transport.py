@@ -57,6 +57,10 @@ class Retries:
     attempts: int = 5
     within_s: float = 60
 
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise ValueError("attempts: at least 1, which repeats nothing")
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -265,7 +269,12 @@ def query_of(**parameters: object) -> tuple[tuple[str, str], ...]:
 
 
 def _segment(text: str) -> str:
-    """Return a text as one segment of a path; one of dots alone would be resolved on the way (RFC 3986, 5.2.4)."""
+    """Return a text as one segment of a path; one of dots alone would be resolved on the way (RFC 3986, 5.2.4).
+
+    An empty one is a ValueError: it would be the path of the list above it.
+    """
+    if not text:
+        raise ValueError("an id in a path is empty")
     return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
 
 

@@ -260,6 +260,17 @@ def test_a_name_of_dots_stays_within_its_part_of_the_path(name: str) -> None:
     assert unquote(urllib3.util.parse_url(BASE_URL + path).path) == f"/customers/{name}/orders"
 
 
+def test_an_empty_id_is_refused_and_reaches_no_list() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        path_of("/customers/{ref}/orders", ref="")
+
+
+@pytest.mark.parametrize("attempts", [0, -1])
+def test_no_attempt_at_all_is_refused(attempts: int) -> None:
+    with pytest.raises(ValueError, match="attempts"):
+        Retries(attempts=attempts)
+
+
 def test_nothing_answers_at_a_port_where_nothing_listens() -> None:
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9"):
         Session("http://127.0.0.1:9", lambda _: {}, error_of, retries=Retries(attempts=1)).send(TWICE)
