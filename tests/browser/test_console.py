@@ -159,6 +159,7 @@ def test_an_order_that_crosses_at_once_is_said_to_be_filled_with_the_balances_be
         ("0.5", "0.123456789", "Refused: Invalid parameters: price."),
         ("", "5", "Amount: type a number."),
         ("0.5", "0", "Limit price: it must be above 0."),
+        ("1e6", "1e6", "Refused: Insufficient funds. Lower the amount"),
     ],
 )
 def test_a_refusal_shows_its_reason(page: Page, tab: Tab, amount: str, price: str, reason: str) -> None:
@@ -167,6 +168,46 @@ def test_a_refusal_shows_its_reason(page: Page, tab: Tab, amount: str, price: st
     submit(page, "Buy")
     assert said(page, reason.split(".")[0]).startswith(reason)
     page.locator("#orders", has_text="None.").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("flags", "amount", "reason"),
+    [
+        (["post_only"], "0.5", "Post only: it would have traded at once, so it was not placed."),
+        (["fill_or_kill"], "5", "Fill or kill: not all of it could trade at once, so nothing did."),
+        (["immediate_or_cancel"], "5", "Immediate or cancel: what could not trade at once has ended. Executed 1 "),
+        (["post_only", "fill_or_kill"], "0.5", "choose one at most."),
+    ],
+)
+def test_an_order_that_ends_at_once_says_why(
+    page: Page, market: Market, flags: list[str], amount: str, reason: str
+) -> None:
+    market.place("SELL", 1000, "1")
+    level(page, "asks", "1 000")
+    fill(page, "Buy", amount, "1000")
+    for flag in flags:
+        page.locator(f"#ticket input[name={flag}]").check()
+    submit(page, "Buy")
+    said(page, reason)
+
+
+def test_an_open_orders_buttons_are_seen_on_a_narrow_screen(page: Page) -> None:
+    fill(page, "Sell", "0.5", "1200")
+    submit(page, "Sell")
+    page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    cancel = page.get_by_role("button", name=re.compile("^Cancel the sell order"))
+    box = cancel.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= NARROW["width"]
+    cancel.click()
+    page.locator("#orders-said", has_text="Cancelled").wait_for()
+
+
+def test_the_depth_chart_leaves_out_what_is_far_from_the_rest(page: Page, market: Market) -> None:
+    for price in (1000, 1001, 1002, 1003, 1004, 1009, 9000):
+        market.place("SELL", price, "1")
+    level(page, "asks", "9 000")
+    page.locator("#depth-said", has_text="6 CON").wait_for()
 
 
 @pytest.mark.parametrize(

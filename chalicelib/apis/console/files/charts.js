@@ -4,6 +4,7 @@ import { forPeople } from "./decimals.js";
 
 const CANDLES_MAX = 240;
 const CANDLES_MIN = 40; // as many fit into the chart at least, so that a few are not far apart
+const [FAR, FAR_FROM] = [4, 6]; // times the median's distance from the best price, of so many levels
 const SECONDS = [10, 60, 300, 3_600, 86_400];
 const DAY = "\n{YYYY}-{MM}-{DD}";
 const TIMES = [[86_400, "{YYYY}-{MM}-{DD}"], [60, "{HH}:{mm}", null, null, DAY], [1, "{HH}:{mm}:{ss}", null, null, DAY]]; // uPlot's form
@@ -104,6 +105,12 @@ function drawCandles(plot, seconds) {
   context.restore();
 }
 
+/** Return a side's levels without those far away from most of them, which would leave no room for the others. */
+function near(levels) {
+  const distances = levels.map(({ price }) => Math.abs(Number(price) - Number(levels[0].price)));
+  return levels.length < FAR_FROM ? levels : levels.filter((_, place) => distances[place] <= FAR * distances[levels.length >> 1]);
+}
+
 export class DepthChart {
   constructor(element, said) {
     this.said = said;
@@ -126,7 +133,8 @@ export class DepthChart {
     });
   }
 
-  draw(bids, asks, base) {
+  draw(allBids, allAsks, base) {
+    const [bids, asks] = [near(allBids), near(allAsks)];
     const [rising, falling] = [asks, bids.slice().reverse()];
     const prices = [...falling, ...rising].map(({ price }) => Number(price));
     const totals = (levels) => levels.map(({ total }) => Number(total));

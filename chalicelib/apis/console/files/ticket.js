@@ -1,6 +1,6 @@
 // The order ticket: the members of each order type, what the order would hold, and refusals in words.
 
-import { compare, forPeople, isPositive, read, subtract, times } from "./decimals.js";
+import { compare, forPeople, isPositive, read, shown, subtract, times } from "./decimals.js";
 import { byId, make, say } from "./page.js";
 import { reasonOf } from "./words.js";
 
@@ -39,6 +39,13 @@ const STATUSES = {
   executed_partially: "It is filled in part; the rest is open.",
   executed_completely: "FILLED.",
   canceled: "It ended without resting: nothing more will trade.",
+};
+
+/** Why an order has ended that was taken, by the flag that it asked for. */
+const ENDED = {
+  post_only: "Post only: it would have traded at once, so it was not placed.",
+  fill_or_kill: "Fill or kill: not all of it could trade at once, so nothing did.",
+  immediate_or_cancel: "Immediate or cancel: what could not trade at once has ended.",
 };
 
 export class Ticket {
@@ -112,9 +119,10 @@ export class Ticket {
     button.dataset.side = this.side;
     button.disabled = !api.signer || !market || this.isSending;
     const holds = this.#holds();
-    byId("ticket-holds").textContent = api.signer
-      ? holds && `Holds ${forPeople(holds.amount)} ${holds.code}; available ${forPeople(holds.before)}, then ${forPeople(holds.after)}.`
-      : "Sign in to place orders.";
+    const isTooMuch = holds && compare(holds.after, "0") < 0;
+    const then = isTooMuch ? "which is not enough" : holds && `then ${forPeople(holds.after)}`;
+    const words = holds && `Holds ${forPeople(holds.amount)} ${holds.code}; available ${forPeople(holds.before)}, ${then}.`;
+    say(byId("ticket-holds"), api.signer ? words : "Sign in to place orders.", isTooMuch ? "bad" : "said");
   }
 
   #holds() {
@@ -142,9 +150,11 @@ export class Ticket {
       if (!text && may.includes(name) && !(name === "price" && this.side === "buy")) continue;
       if (!read(text)) throw new WrongInput(members[name], `${NUMBERS[name]}: type a number.`);
       if (!isPositive(text)) throw new WrongInput(members[name], `${NUMBERS[name]}: it must be above 0.`);
-      body[name] = text;
+      body[name] = shown(...read(text)); // the desk takes no exponents
     }
-    for (const name of flags) if (members[name].checked) body[name] = true;
+    const chosen = flags.filter((name) => members[name].checked);
+    if (chosen.length > 1) throw new WrongInput(members[chosen[0]], "Post only, immediate or cancel, fill or kill: choose one at most.");
+    for (const name of chosen) body[name] = true;
     return body;
   }
 
@@ -158,7 +168,8 @@ export class Ticket {
       this.show();
       say(this.said, "Sent …");
       const order = await api.post("/orders", body, { headers: { Prefer: `wait=${WAIT_S}` } });
-      const words = `${body.side === "buy" ? "Buy" : "Sell"} order taken. ${STATUSES[order.status] ?? order.status}`;
+      const ended = order.status === "canceled" && Object.keys(ENDED).find((flag) => body[flag]);
+      const words = `${body.side === "buy" ? "Buy" : "Sell"} order taken. ${ended ? ENDED[ended] : STATUSES[order.status] ?? order.status}`;
       const executed = `Executed ${forPeople(order.executed_amount)} ${market.base}.`;
       say(this.said, `${words} ${executed}`, order.status === "canceled" ? "bad" : "good");
       const after = await this.placed().catch(() => null);
