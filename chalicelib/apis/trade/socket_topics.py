@@ -66,6 +66,7 @@ class Topic(StrEnum):
 
 ORDER_STATUSES = {
     "order.accepted": OrderStatus.OPEN,
+    "order.triggered": OrderStatus.OPEN,
     "order.partially_filled": OrderStatus.PARTIALLY_FILLED,
     "order.filled": OrderStatus.FILLED,
     "order.cancelled": OrderStatus.CANCELLED,

@@ -241,8 +241,8 @@ def test_an_amended_order_is_told_with_its_terms_of_each_moment(sockets: Sockets
     ]
 
 
-def test_a_triggered_order_is_told_with_its_price_of_then(sockets: Sockets) -> None:
-    """O8: though it is amended once its fill is decided."""
+def test_an_order_is_told_when_it_is_triggered_and_with_its_price_of_then(sockets: Sockets) -> None:
+    """O3, O8: though it is amended once its fill is decided."""
     sockets.subscribe("order_status", ticket=sockets.ticket())
     placed = data_of(sockets.desk.place(side="buy", amount="3", price="6", type="stop_limit", stop_price="5"))
     sockets.desk.match()
@@ -256,7 +256,7 @@ def test_a_triggered_order_is_told_with_its_price_of_then(sockets: Sockets) -> N
     sockets.follow()
     own = [one["body"] for one in sockets.messages()[1:] if one["body"]["id"] == placed["id"]]
     assert [(one["status"], one["price"], one["executed_amount"]) for one in own] == [
-        ("open", 6, 0), ("executed_partially", 6, 1), ("executed_partially", 4, 1),
+        ("open", 6, 0), ("open", 6, 0), ("executed_partially", 6, 1), ("executed_partially", 4, 1),
     ]  # fmt: skip
 
 
