@@ -24,7 +24,7 @@ from chalicelib.domain.ledger.amounts import Side
 
 PROTECTED = BookRules(protection=Protection(price_band_bps=5000, halt_bps=5000, halt_window_s=60, halt_s=300))
 NEAR = 100 * WHOLE
-"""A price in the midst of the flow's."""
+"""A price in the midst of the flow's. Ids of parked orders are less than the flow's, as those of older orders are."""
 
 
 class Cost(NamedTuple):
@@ -96,7 +96,7 @@ def _parked(
 ) -> PlaceOrder:
     hold = WHOLE if side is SELL else NEAR
     return PlaceOrder(
-        f"ord_P{number}", f"cust_{number % CUSTOMERS}", side, kind, GTC, NEAR, WHOLE, hold,
+        f"ord_-{number:025d}", f"cust_{number % CUSTOMERS}", side, kind, GTC, NEAR, WHOLE, hold,
         stop_price=stop_price, distance=distance,
     )  # fmt: skip
 

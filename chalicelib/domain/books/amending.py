@@ -20,7 +20,7 @@ from chalicelib.support.consistency import Inconsistent
 def amend(book: Book, command: AmendOrder) -> list[Event]:
     """Decide an amendment and return its events; an order of which too little is left to trade is closed (T46)."""
     events: list[Event] = []
-    order = book.open_orders.get(command.order_id)
+    order = book.open_order(command.order_id)
     if order is None or order.placed.customer != command.customer:
         return [_refused(command, AmendRefusal.NOT_OPEN)]
     refusal = _refusal_of(book, order, command, events)

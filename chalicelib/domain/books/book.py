@@ -41,6 +41,7 @@ from chalicelib.domain.books.events import (
     Triggered,
 )
 from chalicelib.domain.books.levels import BookSide, OpenOrder, opened
+from chalicelib.domain.books.open_orders import OpenOrders
 from chalicelib.domain.books.protection import CALM_ALL, Window, calm
 from chalicelib.domain.books.soundness import check, state_of
 from chalicelib.domain.books.triggers import Trade, Triggers
@@ -57,7 +58,7 @@ from chalicelib.support.consistency import Inconsistent
 
 BUY = Side.BUY
 EXPIRIES_SPARE = 64
-"""The heap of expiries is rebuilt once it exceeds 2 x resting orders + this, dropping orders that have left."""
+"""The heap of expiries is rebuilt once it exceeds 2 x open orders + this, dropping orders that have left."""
 
 
 class Cancelling(NamedTuple):
@@ -83,7 +84,7 @@ class Book:
     __slots__ = (
         "asks", "at_ms", "bids", "by_customer", "calm", "cancelling", "expiries",
         "halted_until_ms", "incoming", "last_trade",
-        "open_orders", "reference", "rules", "scale", "status", "trades_now", "triggers", "version", "window",
+        "reference", "resting", "rules", "scale", "status", "trades_now", "triggers", "version", "window",
     )  # fmt: skip
 
     def __init__(self, rules: BookRules, status: BookStatus = BookStatus.ACTIVE) -> None:
@@ -111,8 +112,8 @@ class Book:
         self.find_calm()
         self.bids = BookSide(Side.BUY)
         self.asks = BookSide(Side.SELL)
-        self.open_orders: dict[str, OpenOrder] = {}
-        """All open orders, resting and parked, by id."""
+        self.resting: dict[str, OpenOrder] = {}
+        """The resting orders, by id; ``triggers`` has the parked ones."""
         self.by_customer: dict[str, dict[str, OpenOrder]] = {}
         """All open orders, by customer and id; customers without an order have no entry."""
         self.cancelling: Cancelling | None = None
@@ -121,6 +122,11 @@ class Book:
         """Heap of (expires_at_ms, order id): every open order that expires, and some that have left."""
         self.incoming: OpenOrder | None = None
         """The order that replaying has accepted and not yet placed; None between commands."""
+
+    @property
+    def open_orders(self) -> OpenOrders:
+        """All open orders, resting and parked, by id."""
+        return OpenOrders(self.resting, self.triggers.orders)
 
     @property
     def terms(self) -> BookTerms:
@@ -206,7 +212,7 @@ class Book:
             raise Inconsistent("an order rests at a price")
         (self.bids if placed.side is BUY else self.asks).rest(order, price)
         order_id, customer = placed.order_id, placed.customer
-        self.open_orders[order_id] = order
+        self.resting[order_id] = order
         orders = self.by_customer.get(customer)
         if orders is None:
             self.by_customer[customer] = {order_id: order}
@@ -216,9 +222,8 @@ class Book:
             self.expect_expiry(placed.expires_at_ms, order_id)
 
     def index(self, order: OpenOrder) -> None:
-        """Let an order that is parked be found by its id, its customer and its expiry."""
+        """Let an order that is parked be found by its customer and its expiry."""
         placed = order.placed
-        self.open_orders[placed.order_id] = order
         self.by_customer.setdefault(placed.customer, {})[placed.order_id] = order
         if placed.expires_at_ms is not None:
             self.expect_expiry(placed.expires_at_ms, placed.order_id)
@@ -243,7 +248,7 @@ class Book:
             raise Inconsistent("an order rests at a price")
         side.remove(order)
         side.rest(fresh, price)
-        self.open_orders[placed.order_id] = fresh
+        self.resting[placed.order_id] = fresh
         self.by_customer[placed.customer][placed.order_id] = fresh
         return fresh
 
@@ -276,7 +281,7 @@ class Book:
     def forget(self, order: OpenOrder) -> None:
         """Remove an order that has left its price level, or is no longer parked, from the indexes."""
         placed = order.placed
-        del self.open_orders[placed.order_id]
+        self.resting.pop(placed.order_id, None)  # a parked order is not there
         orders = self.by_customer[placed.customer]
         del orders[placed.order_id]
         if not orders:
@@ -285,7 +290,7 @@ class Book:
     def close(self, order: OpenOrder, reason: CloseReason, status: OrderStatus = OrderStatus.CANCELLED) -> Closed:
         """Take an open order out of the book, whatever is left of it, and release its hold."""
         placed = order.placed
-        if self.triggers.orders and placed.order_id in self.triggers:
+        if placed.order_id not in self.resting:
             self.unpark(placed.order_id)
             return Closed(placed, status, reason, order.remaining, order.hold)
         shown = order.remaining - order.hidden
@@ -296,15 +301,16 @@ class Book:
 
     def expect_expiry(self, expires_at_ms: int, order_id: str) -> None:
         """Push an open order's expiry; rebuild the heap when too many of its orders have left."""
-        if len(self.expiries) > 2 * len(self.open_orders) + EXPIRIES_SPARE:
-            self.expiries = [expiry for expiry in self.expiries if expiry[1] in self.open_orders]
+        open_orders = self.open_orders
+        if len(self.expiries) > 2 * len(open_orders) + EXPIRIES_SPARE:
+            self.expiries = [expiry for expiry in self.expiries if expiry[1] in open_orders]
             heapify(self.expiries)
         heappush(self.expiries, (expires_at_ms, order_id))
 
     def first_due(self, at_ms: int) -> OpenOrder | None:
         """Return the open order that is due first by this time, ties by least id; None: none is due (R24)."""
         while self.expiries and self.expiries[0][0] <= at_ms:
-            order = self.open_orders.get(self.expiries[0][1])
+            order = self.open_order(self.expiries[0][1])
             if order is not None:
                 return order
             heappop(self.expiries)
@@ -316,15 +322,26 @@ class Book:
             for level in side.best_first():
                 yield from level
 
+    def open_order(self, order_id: str) -> OpenOrder | None:
+        """Return the open order of this id; None: there is none."""
+        resting = self.resting.get(order_id)
+        if resting is not None:
+            return resting
+        waiting = self.triggers.orders.get(order_id)
+        return None if waiting is None else waiting.order
+
     def find(self, order_id: str) -> PlaceOrder:
         """Return the command of an open or incoming order. Raises KeyError where the journal is broken."""
         if self.incoming is not None and self.incoming.placed.order_id == order_id:
             return self.incoming.placed
-        return self.open_orders[order_id].placed
+        order = self.open_order(order_id)
+        if order is None:
+            raise KeyError(order_id)
+        return order.placed
 
     def level_of(self, order: PlaceOrder) -> int | None:
         """Return the price at which an order rests; None where it does not rest."""
-        resting = None if order.order_id in self.triggers else self.open_orders.get(order.order_id)
+        resting = self.resting.get(order.order_id)
         return None if resting is None else resting.price
 
     def apply(self, event: Event) -> None:
@@ -344,7 +361,7 @@ class Book:
                 resting.hidden = remaining - shown
                 self.rest(resting)
             case Sliced(order, shown):
-                self.show_next(self.open_orders[order.order_id], shown)
+                self.show_next(self.resting[order.order_id], shown)
             case Parked():
                 self.park(self._arrived())
             case Triggered(order):
@@ -402,7 +419,7 @@ class Book:
     def _apply_trade(self, trade: Traded) -> None:
         if self.incoming is None:
             raise Inconsistent("an order is on its way")
-        maker, taker = self.open_orders[trade.maker.order_id], self.incoming
+        maker, taker = self.resting[trade.maker.order_id], self.incoming
         buyer, seller = (taker, maker) if trade.taker.side is Side.BUY else (maker, taker)
         buyer.hold -= trade.notional + trade.released
         seller.hold -= trade.quantity

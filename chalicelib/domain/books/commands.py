@@ -174,7 +174,7 @@ def _own_events(book: Book, command: Command, at_ms: int) -> list[Event]:
 
 def _cancel(book: Book, command: CancelOrder) -> Event:
     """Close what is left of the order, on a book of any status (T29, T32)."""
-    order = book.open_orders.get(command.order_id)
+    order = book.open_order(command.order_id)
     if order is None or order.placed.customer != command.customer:
         return CancelRefused(command.order_id, command.customer)
     return book.close(order, CloseReason.USER_CANCELLED)

@@ -144,7 +144,9 @@ def _assert_valid(book: Book, command: PlaceOrder) -> None:
         raise InvalidCommand(f"{command.order_id} has a type, price and time in force that contradict each other")
     if hold != needed:
         raise InvalidCommand(f"{command.order_id} holds {hold}, needs {needed}")
-    if quantity <= 0 or hold < 0 or command.order_id in book.open_orders:
+    order_id, triggers = command.order_id, book.triggers
+    is_parked = order_id <= triggers.newest and order_id in triggers.orders
+    if quantity <= 0 or hold < 0 or is_parked or order_id in book.resting:
         raise InvalidCommand(f"{command.order_id} has no quantity, a negative hold, or is open already")
 
 

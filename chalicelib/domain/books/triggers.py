@@ -244,14 +244,16 @@ class Triggers:
 
     orders: all of them, by id, in the order of their turns; those in the queue too. queue: those that trades have
     satisfied, first to last, and some that have left, which ``head`` passes over. turns: how many were ever parked, or
-    renewed their place.
+    renewed their place. newest: no parked order has a greater id, so that newer orders, whose ids are greater (T15),
+    are known not to be parked without a look-up among very many.
     """
 
-    __slots__ = ("_sides", "orders", "queue", "turns")
+    __slots__ = ("_sides", "newest", "orders", "queue", "turns")
 
     def __init__(self) -> None:
         self.orders: dict[str, Waiting] = {}
         self.turns = 0
+        self.newest = ""
         self._sides = {side: _Side(side) for side in Side}
         self.queue: deque[Waiting] = deque()
 
@@ -275,6 +277,7 @@ class Triggers:
         self.turns += 1
         waiting = Waiting(order, self.turns, self.turns)
         self.orders[order.placed.order_id] = waiting
+        self.newest = max(self.newest, order.placed.order_id)
         side, stop = order.placed.side, order.placed.stop_price
         if stop is not None and last is not None and (last.price >= stop if side is Side.BUY else last.price <= stop):
             waiting.trade = last
@@ -345,6 +348,7 @@ class Triggers:
         """Begin with these orders (``rows``, ``queued``)."""
         self.turns = turns
         self.orders = {waiting.order.placed.order_id: waiting for waiting, _ in rows}
+        self.newest = max(self.orders, default="")
         self.queue = deque(self.orders[order_id] for order_id in queued)
         for name, side in self._sides.items():
             mine = [(one, reference) for one, reference in rows if one.order.placed.side is name and not one.trade]
@@ -352,6 +356,8 @@ class Triggers:
 
     def check(self, last_price: int | None) -> None:
         """Raise Inconsistent unless no waiting order is satisfied by what it has seen. O(parked orders)."""
+        if any(order_id > self.newest for order_id in self.orders):
+            raise Inconsistent("a parked order is newer than the newest")
         queued = {waiting.order.placed.order_id for waiting in self.queued()}
         if queued != {order_id for order_id, one in self.orders.items() if one.trade is not None}:
             raise Inconsistent("the trigger queue has other orders than trades have satisfied")

@@ -310,7 +310,7 @@ def leave_an_order_on_its_way(book: Book) -> None:
 def cross(book: Book) -> None:
     order = opened(limit("too high", BUY, 101, 1))
     book.bids.rest(order, 101)
-    book.open_orders["too high"] = order
+    book.resting["too high"] = order
 
 
 def forget_a_key(book: Book) -> None:
@@ -325,7 +325,7 @@ def empty_a_level(book: Book) -> None:
     level = book.bids.levels[98]
     level.quantity = level.count = 0
     level.queue.clear()
-    del book.open_orders["bid 3"]
+    del book.resting["bid 3"]
 
 
 def miscount_a_level(book: Book) -> None:
@@ -342,15 +342,15 @@ def owe_a_quantity(book: Book) -> None:
 
 
 def forget_an_open_order(book: Book) -> None:
-    del book.open_orders["bid 2"]
+    del book.resting["bid 2"]
 
 
 def keep_an_order_that_rests_nowhere(book: Book) -> None:
-    book.open_orders["ghost"] = opened(limit("ghost", BUY, 97, 1))
+    book.resting["ghost"] = opened(limit("ghost", BUY, 97, 1))
 
 
 def replace_an_open_order_by_its_double(book: Book) -> None:
-    book.open_orders["bid 2"] = opened(book.open_orders["bid 2"].placed)
+    book.resting["bid 2"] = opened(book.open_orders["bid 2"].placed)
 
 
 def leave_a_filled_order(book: Book) -> None:
@@ -366,13 +366,13 @@ def grow_an_order(book: Book) -> None:
 def rest_a_market_order(book: Book) -> None:
     order = opened(replace(limit("market", SELL, 103, 1), order_type=OrderType.MARKET))
     book.asks.rest(order, 103)
-    book.open_orders["market"] = order
+    book.resting["market"] = order
 
 
 def rest_an_order_without_a_price(book: Book) -> None:
     order = opened(replace(limit("any price", SELL, 103, 1), price=None))
     book.asks.rest(order, 103)
-    book.open_orders["any price"] = order
+    book.resting["any price"] = order
 
 
 def file_a_level_under_another_price(book: Book) -> None:
@@ -384,13 +384,13 @@ def file_a_level_under_another_price(book: Book) -> None:
 def rest_on_the_other_side(book: Book) -> None:
     order = opened(limit("turned", SELL, 97, 1))
     book.bids.rest(order, 97)
-    book.open_orders["turned"] = order
+    book.resting["turned"] = order
 
 
 def rest_at_another_price(book: Book) -> None:
     order = opened(limit("moved", BUY, 96, 1))
     book.bids.rest(order, 97)
-    book.open_orders["moved"] = order
+    book.resting["moved"] = order
 
 
 def rest_twice(book: Book) -> None:
@@ -459,7 +459,7 @@ def test_check_takes_equal_prices_on_both_sides_for_crossed_but_not_neighbours()
 
     touching = opened(limit("touching", SELL, 100, 1))
     book.asks.rest(touching, 100)
-    book.open_orders["touching"] = touching
+    book.resting["touching"] = touching
 
     with pytest.raises(Inconsistent, match="crossed at rest"):
         book.check()

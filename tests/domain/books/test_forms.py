@@ -111,5 +111,5 @@ def test_an_events_text_is_canonical_and_read_back(event: Event) -> None:
             orders = (order,)
         case _:
             orders = ()
-    book.open_orders = {order.order_id: opened(order) for order in orders}
+    book.resting = {order.order_id: opened(order) for order in orders}
     assert decode(json.loads(text), book) == event

@@ -31,6 +31,7 @@ from chalicelib.domain.books.vocabulary import (
     PlaceOrder,
 )
 from chalicelib.domain.ledger.amounts import Side
+from chalicelib.support.consistency import Inconsistent
 from tests.domain.books.orders import (
     AT_MS,
     BUY,
@@ -346,3 +347,27 @@ def test_deciding_a_command_decides_the_standing_queue_before_it() -> None:
     begun(book, limit("taker", SELL, 100, 1))
     steps = list(decide(book, limit("next", BUY, 99, 1), AT_MS))
     assert [type(step.events[0]) for step in steps] == [Triggered, Accepted]
+
+
+def test_an_order_with_the_id_of_a_parked_one_is_invalid() -> None:
+    """Whether or not it is the newest of them, also after a snapshot."""
+    book = a_book()
+    for order_id in ("stop 1", "stop 3", "stop 2"):
+        decided(book, stop(order_id, BUY, 110, 120))
+    loaded = decode_state("b", book.rules, encode_state("b", BookState(book))).book
+    for each in (book, loaded):
+        each.check()
+        for order_id in ("stop 1", "stop 2", "stop 3"):
+            with pytest.raises(InvalidCommand, match=order_id):
+                place(each, limit(order_id, BUY, 90, 1), AT_MS)
+        decided(each, limit("stop 0", BUY, 90, 1))
+        assert list(each.open_orders) == ["stop 0", "stop 1", "stop 3", "stop 2"]
+        assert len(each.open_orders) == 4
+
+
+def test_check_notices_that_a_parked_order_could_be_taken_for_none() -> None:
+    book = a_book()
+    decided(book, stop("stop 1", BUY, 110, 120))
+    book.triggers.newest = "stop 0"
+    with pytest.raises(Inconsistent, match="newer than the newest"):
+        book.check()
