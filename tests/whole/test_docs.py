@@ -6,9 +6,8 @@ import json
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ import pytest
 from infra.settings import ROOT
 from tests.conftest import started_stack
 from tests.infra.stack import RunningStack
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.stack
 
@@ -53,6 +53,20 @@ def run(block: str, folder: Path, shell: tuple[str, ...] = ("bash", "-euo", "pip
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@contextmanager
+def running(block: str, folder: Path) -> Iterator[Callable[[], str]]:
+    """Run a block meanwhile; it has ended well at the end. Yields what returns all that it has printed so far."""
+    file = folder / "printed.txt"
+    with file.open("w", encoding="utf-8") as printed:
+        process = subprocess.Popen(["bash", "-euo", "pipefail", "-c", block], cwd=folder, stdout=printed)
+    try:
+        yield lambda: file.read_text(encoding="utf-8")
+        assert process.wait(COMMAND_S_MAX) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_the_readmes_commands_are_targets_of_the_makefile_and_ci_runs_its_tests() -> None:
@@ -155,24 +169,28 @@ def test_the_switch_of_the_page_about_the_trade_desk_is_set_and_turned_off(check
 
 
 def test_what_the_page_about_the_trade_desk_follows_by_websocket_comes(checkout: Path) -> None:
+    """It ends when the messages have come, in place of its five seconds."""
     signed, _, followed = blocks("docs/trade-desk.md")
-    with ThreadPoolExecutor(1) as beside:
-        seen = beside.submit(run, followed, checkout)
-        time.sleep(2)
+    assert followed.count("sleep 5)") == 1
+
+    def ids_in(printed: str) -> list[int]:
+        messages = [json.loads(text) for text in re.findall(r'< (\{"id".*\})', printed)]
+        return [one["id"] for one in messages if one["topic"].startswith("orderbook")]
+
+    with running(followed.replace("sleep 5)", "until [ -e seen ]; do sleep 0.1; done)"), checkout) as printed:
+        eventually(lambda: len(ids_in(printed())) >= 2, COMMAND_S_MAX)
         run(signed, checkout)
-        messages = [json.loads(text) for text in re.findall(r'< (\{"id".*\})', seen.result())]
-    assert [one["id"] for one in messages if one["topic"].startswith("orderbook")][:3] == [-1, 1, 2], (
-        "a welcome, the whole depth, and what the order changed in it"
-    )
+        eventually(lambda: len(ids_in(printed())) >= 3, COMMAND_S_MAX)
+        (checkout / "seen").touch()
+    assert ids_in(printed())[:3] == [-1, 1, 2], "a welcome, the whole depth, and what the order changed in it"
 
 
 def test_the_page_about_the_taker_desk_works_as_printed(checkout: Path) -> None:
     script, _, followed = blocks("docs/taker-desk.md")
-    with ThreadPoolExecutor(1) as beside:
-        seen = beside.submit(run, followed, checkout)
-        time.sleep(2)
+    with running(followed, checkout) as seen:
+        eventually(seen, COMMAND_S_MAX)
         printed = dict(line.split(": ", 1) for line in run(script, checkout).splitlines())
-        messages = [json.loads(line) for line in seen.result().splitlines()]
+    messages = [json.loads(line) for line in seen().splitlines()]
     order_hash, status = printed["created"].split()
     assert (len(order_hash), status) == (66, "pending")
     assert printed["paid"] == "6010000000000000000000 incentive: 400000000000000000"
