@@ -21,9 +21,10 @@ from chalicelib.tables.dynamodb import Database
 from infra.engine import engine_answers, start_engine
 from infra.settings import HOST, free_port
 from infra.tables import create_tables
-from tests import documented
+from tests import documented, kept_tables
 from tests.endpoint import ENDPOINT, drop_own_tables, environment_of_stack, own_prefix
 from tests.infra.stack import RunningStack
+from tests.kept_tables import KeptTables
 from tests.memory import MemoryDynamoDB
 from tests.recording import install, recording
 from tests.world import drop_tables
@@ -46,6 +47,7 @@ for _curve in ("ecdsa_raw_sign", "ecdsa_raw_recover", "private_key_to_public_key
 
 install()
 documented.install()
+kept_tables.install()
 
 ENGINE_START_S_MAX = 20
 WHOLE, CLOUD = ("tests/whole/", "tests/browser/"), ("tests/cloud/",)
@@ -86,13 +88,17 @@ def moto_client() -> Iterator[DynamoDBClient]:
         yield boto3.client("dynamodb")
 
 
-@pytest.fixture
-def moto_database(moto_client: DynamoDBClient) -> Iterator[Database]:
-    """Empty tables on moto, under a prefix of their own."""
-    prefix = f"test{next(_table_sets)}"
-    create_tables(moto_client, prefix)
-    yield Database(moto_client, prefix)
+@pytest.fixture(scope="module")
+def kept_on_moto(moto_client: DynamoDBClient) -> Iterator[KeptTables]:
+    yield KeptTables(moto_client, f"test{next(_table_sets)}")
     drop_tables(moto_client)
+
+
+@pytest.fixture
+def moto_database(kept_on_moto: KeptTables) -> Iterator[Database]:
+    """Empty tables on moto."""
+    with kept_on_moto.turn() as database:
+        yield database
 
 
 @pytest.fixture(scope="session")
