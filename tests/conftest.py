@@ -22,7 +22,7 @@ from infra.engine import engine_answers, start_engine
 from infra.settings import HOST, free_port
 from infra.tables import create_tables
 from tests import documented, kept_tables
-from tests.endpoint import ENDPOINT, drop_own_tables, environment_of_stack, own_prefix
+from tests.endpoint import ENDPOINT, create_own_tables, drop_own_tables, environment_of_stack, own_prefix
 from tests.infra.stack import RunningStack
 from tests.kept_tables import KeptTables
 from tests.memory import MemoryDynamoDB
@@ -141,7 +141,7 @@ def embedded_database(embedded_engine_url: str) -> Iterator[Database]:
     """Empty tables on the embedded engine: for races, load and faults, which moto gets wrong."""
     client = boto3.client("dynamodb", endpoint_url=embedded_engine_url)
     prefix = own_prefix(f"test{next(_table_sets)}")
-    create_tables(client, prefix)
+    create_own_tables(client, prefix)
     yield Database(client, prefix)
     drop_own_tables(client, prefix)
 

@@ -12,6 +12,8 @@ import os
 import secrets
 from typing import Any
 
+from infra.tables import table_definitions
+
 ENDPOINT = os.environ.get("DYNAMODB_ENDPOINT", "")
 KIND = os.environ.get("DYNAMODB_ENDPOINT_IS", "dynamodb-local")
 """Which engine answers there: the contract's modules know by this name what it does otherwise than DynamoDB."""
@@ -21,6 +23,17 @@ _RUN = secrets.token_hex(4)
 def own_prefix(prefix: str) -> str:
     """Return a prefix that no other run's tables have, for there they may be left over."""
     return f"{prefix}-{_RUN}" if ENDPOINT else prefix
+
+
+def create_own_tables(client: Any, prefix: str) -> None:
+    """Create the tables without time to live: an engine goes by the real clock, and by that the rows of tests, which
+    have clocks of their own, are long past. It would drop them once a minute.
+    """
+    definitions = table_definitions(prefix)
+    for definition in definitions:
+        client.create_table(**definition.create_request)
+    for definition in definitions:
+        client.get_waiter("table_exists").wait(TableName=definition.name, WaiterConfig={"Delay": 1})
 
 
 def drop_own_tables(client: Any, prefix: str) -> None:

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from infra.tables import create_tables
-from tests.endpoint import ENDPOINT, KIND, drop_own_tables
+from tests.endpoint import ENDPOINT, KIND, create_own_tables, drop_own_tables
 from tests.memory import MemoryDynamoDB
 from tests.tables.engines import EVERY_TEST, PREFIX, Engine
 from tests.world import drop_tables
@@ -31,7 +31,7 @@ def moto_tables(moto_client: Any) -> Iterator[Any]:
 def embedded_tables(embedded_engine_url: str) -> Iterator[Any]:
     """Tables of the embedded engine, or of the DynamoDB used in its place."""
     client = boto3.client("dynamodb", endpoint_url=embedded_engine_url)
-    create_tables(client, PREFIX)
+    create_own_tables(client, PREFIX)
     yield client
     drop_own_tables(client, PREFIX)
 

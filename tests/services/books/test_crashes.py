@@ -25,7 +25,8 @@ import pytest
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import Runner, sequentially
-from infra.tables import create_tables, table_definitions
+from infra.tables import create_tables
+from tests.endpoint import create_own_tables
 from tests.faults import BATCH, FAULTS, FULL_SWEEP, RESTS, WRITES, CutShort, Died, Fault, FaultyClient, after_another
 from tests.invariants import check_invariants, check_money_comes_first, check_never_negative
 from tests.memory import MemoryDynamoDB
@@ -87,16 +88,12 @@ def in_memory(stage: Stage) -> Callable[[], tuple[Any, str]]:
 
 
 def on_engine(stage: Stage, engine_url: str) -> Callable[[], tuple[Any, str]]:
-    """Return what makes a copy of the stage's tables on the embedded engine, under a prefix of its own.
-
-    Without time to live: the engine goes by the real clock, and by that the rows of a stage are long past.
-    """
+    """Return what makes a copy of the stage's tables on the embedded engine, under a prefix of its own."""
     client = boto3.client("dynamodb", endpoint_url=engine_url)
 
     def copy() -> tuple[Any, str]:
         prefix = f"{PREFIX}{next(_prefixes)}"
-        for definition in table_definitions(prefix):
-            client.create_table(**definition.create_request)
+        create_own_tables(client, prefix)
         there = _database(client, prefix)
         for table, rows in stage.world.tables().items():
             there.put_many(table, rows)
