@@ -12,7 +12,7 @@ from chalicelib.apis.trade.decimals import dec
 from chalicelib.apis.trade.figures import STATUS_WORDS
 from chalicelib.apis.trade.ids import shown
 from chalicelib.apis.trade.socket_topics import ORDER_STATUSES
-from chalicelib.domain.feed.cursor import cursor_of
+from chalicelib.domain.feed.cursor import Cursor, cursor_of
 from chalicelib.domain.feed.event import FeedEvent, customer_subject
 from chalicelib.domain.feed.logs import book_log
 
@@ -81,8 +81,14 @@ def _topic_problems(
         yield f"{name} was not subscribed"
         return
     begun = cursor_of(topic.begun)
-    shows = [event for event in events if begun.place(event.instance, event.log).is_before(event)]
+    shows = [event for event in events if _is_behind(event, begun)]
     yield from _list_problems(name, [(event.log, name_of(event)) for event in shows], topic.names)
+
+
+def _is_behind(event: FeedEvent, begun: Cursor) -> bool:
+    """Return whether an event comes after a cursor's place in its log."""
+    place = begun.place(event.instance, event.log)
+    return (event.sequence, event.part) >= (place.sequence + 1, place.part)
 
 
 def _list_problems(topic: str, expected: Expected, received: Sequence[str]) -> Iterator[str]:
@@ -106,7 +112,7 @@ def _balance_problems(kept: Kept, told: SocketTold, assets: Mapping[str, Asset])
         for event in kept.events
         if event.type == "balance.changed"
         and event.is_for(frozenset({customer_subject(told.customer)}))
-        and begun.place(event.instance, event.log).is_before(event)
+        and _is_behind(event, begun)
     }
     for code, asset in assets.items():
         if asset.address in changed:

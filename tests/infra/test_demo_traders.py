@@ -143,7 +143,7 @@ def test_a_run_is_lively_unless_it_shall_be_quiet() -> None:
 
 @pytest.mark.stack
 def test_a_lively_run_trades_by_itself(tmp_path: Path) -> None:
-    with RunningStack(tmp_path / "local", DEMO="") as stack:
+    with RunningStack(tmp_path / "local", DEMO="", TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE="0") as stack:
         address = f"{stack.base_url}/trade/public/orders/level-2?pair={demo.VENDORS_PAIR}"
 
         def has_depth() -> bool:
