@@ -162,6 +162,19 @@ def test_a_book_is_paused_and_resumed_by_keyboard_alone_and_a_second_enter_pause
     told(page, "Resume: done.")
 
 
+def test_a_question_that_follows_an_answer_at_once_has_its_own_answer(page: Page) -> None:
+    """A dialog's event "close" comes a moment after it is closed, when the next question may stand there."""
+    part(page, "Books")
+    page.get_by_role("button", name=f"Pause {BOOK}").wait_for()
+    page.get_by_role("button", name=f"Pause {BOOK}").evaluate(
+        "pause => { pause.click(); document.querySelector('#sure-dialog button[autofocus]').click(); pause.click(); }"
+    )
+    page.get_by_role("button", name="Yes").click()
+    told(page, "Pause: done.")
+    page.get_by_role("button", name=f"Resume {BOOK}").click()
+    told(page, "Resume: done.")
+
+
 def test_the_page_says_that_it_waits_for_aws_and_then_what_was_wrong_and_asks_again(tab: Tab, address: str) -> None:
     tab.asks_for(CONFLICT)
     page, held = tab.page, list["Route"]()

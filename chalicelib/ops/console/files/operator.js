@@ -209,12 +209,15 @@ async function carryOut(words, command, doubt) {
   }
 }
 
+/** Ask, and return whether the answer is yes. It is heard as it is given: a dialog's "close" comes later, perhaps into the next question. */
 function isSure(words) {
   const dialog = byId("sure-dialog");
   byId("sure-words").textContent = words;
-  dialog.returnValue = "";
   dialog.showModal();
-  return new Promise((answered) => dialog.addEventListener("close", () => answered(dialog.returnValue === "yes"), { once: true }));
+  return new Promise((answered) => {
+    dialog.oncancel = () => answered(false);
+    dialog.onsubmit = ({ submitter }) => answered(submitter.value === "yes");
+  });
 }
 
 async function prove(what) {
@@ -261,7 +264,7 @@ async function start() {
   byId("asked").addEventListener("submit", (event) => event.preventDefault());
   byId("asked").addEventListener("input", ({ target }) => { typed[target.name] = target.value.trim(); });
   byId("asked").addEventListener("change", () => { say(byId("said"), ""); refresh(); });
-  byId("secret-dialog").addEventListener("close", () => byId("secret").replaceChildren());
+  byId("secret-dialog").addEventListener("close", ({ target }) => target.open || byId("secret").replaceChildren());
   byId("instance").addEventListener("change", refresh);
   await open("instances");
 }
