@@ -15,9 +15,10 @@ INSTALLED := $(VENV)/.installed
 run: $(RUNNABLE)
 	@exec $(BIN)/python -m infra.local
 
-# PROCESSES=1 runs all tests in one process, PROCESSES=auto in one for each core. DYNAMODB_ENDPOINT=http://... runs the
+# Three processes keep two cores busy, for tests wait for a third of their time. PROCESSES=1 runs all tests in one
+# process, PROCESSES=auto in one for each core. DYNAMODB_ENDPOINT=http://... runs the
 # tests of the embedded engine on that DynamoDB: docs/local-run.md.
-PROCESSES ?= 2
+PROCESSES ?= 3
 test: $(INSTALLED)
 	$(if $(DYNAMODB_ENDPOINT),DYNAMODB_ENDPOINT=$(DYNAMODB_ENDPOINT) )$(BIN)/python -m pytest --numprocesses $(PROCESSES) --no-loadscope-reorder
 
