@@ -112,7 +112,8 @@ agreement: $(INSTALLED)
 mutants: $(INSTALLED)
 	$(BIN)/python benchmarks/mutants.py
 
-# Removes each guard of docs/guarantees.md in turn; the test named there must fail. Takes four minutes.
+# Removes each guard of docs/guarantees.md in turn; the test named there must fail. Takes more than seven
+# minutes on two cores.
 unguarded: $(INSTALLED)
 	$(BIN)/python benchmarks/unguarded.py
 
