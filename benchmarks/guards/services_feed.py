@@ -88,7 +88,7 @@ GUARDS = [
         "chalicelib/domain/books/feed.py",
         "for account in dict.fromkeys(account for account, change in moves if any(change)):",
         "for account in netted:",
-        "tests/apis/trade/test_socket.py::"
+        "tests/apis/trade/test_socket_customers.py::"
         "test_a_hold_that_ends_as_its_order_is_accepted_is_told_by_another_balance_message",
     ),
     Guard(
@@ -125,7 +125,7 @@ GUARDS = [
         "chalicelib/services/push/broadcasting.py",
         "if not body.goes_on:",
         "if True:",
-        "tests/apis/trade/test_socket.py::"
+        "tests/apis/trade/test_socket_market.py::"
         "test_an_entry_that_changes_more_levels_than_a_message_has_room_for_comes_in_several",
     ),
     Guard(
@@ -140,7 +140,7 @@ GUARDS = [
         "chalicelib/services/push/sessions.py",
         "held = replace(one, intent=Intent((), self._clock_ms(), self._new_name()))",
         "held = one",
-        "tests/apis/trade/test_socket.py::test_who_resumes_while_others_are_told_is_told_once",
+        "tests/apis/trade/test_socket_resuming.py::test_who_resumes_while_others_are_told_is_told_once",
     ),
     Guard(
         "what was sent to who is far behind is kept step by step",
@@ -161,7 +161,7 @@ GUARDS = [
         "chalicelib/services/push/sessions.py",
         "begun = self._feed.resumed(scope, resume)",
         "begun = resume",
-        "tests/apis/trade/test_socket.py::test_a_cursor_of_another_journal_is_refused",
+        "tests/apis/trade/test_socket_resuming.py::test_a_cursor_of_another_journal_is_refused",
     ),
     Guard(
         "a depth that is too far behind is read anew",

@@ -9,13 +9,18 @@ from functools import cached_property
 from typing import Any
 
 from chalicelib.apis.kit.sockets import Opened, Opening, SocketDesk
+from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.services.push.rows import StoredEntries
+from chalicelib.support.outcomes import Unavailable
 from chalicelib.wiring.push import Pushing, new_pushing
-from tests.apis.trade.desk import SignedDesk, data_of
+from tests.apis.trade.desk import PAIR, SignedDesk, data_of
 from tests.described import DescribedClients
 from tests.services.push.streams import Streams
 from tests.services.push.world import Clients
 from tests.world import INSTANCE
+
+TRADES, DEPTH, DELTA = f"trade@{PAIR}", f"orderbook/level_2@{PAIR}", f"orderbook/level_2_delta@{PAIR}"
+TICKER = f"ticker@{PAIR}"
 
 
 @dataclass
@@ -59,6 +64,19 @@ class Sockets:
         """Hand the new rows of the journal and of the outbox to the broadcaster."""
         self.streams.follow()
 
+    def trade(self, amount: str = "3", price: str = "5") -> None:
+        """Have ann buy from ben, and a bid of hers rest."""
+        self.desk.place(side="buy", amount="1", price="1")
+        self.ben.place(side="sell", amount=amount, price=price)
+        self.desk.place(side="buy", amount=amount, price=price)
+        self.desk.match()
+        self.follow()
+
+    def repeat(self) -> None:
+        """Let the time pass after which states are sent again, and have the next beat."""
+        self.later(BEAT_S)
+        self.pushing.beat.round()
+
     def leave(self, name: str = "c") -> None:
         self.pushing.sockets.answer({"requestContext": {"eventType": "DISCONNECT", "connectionId": name}})
 
@@ -76,3 +94,16 @@ def open_sockets(desk: SignedDesk, public_instance: str | None = INSTANCE, clien
         database, database, clients, between, lambda: desk.clock() + paused_ms[0], public_instance, pause=pause
     )
     return Sockets(desk, pushing, clients, Streams(database, pushing.broadcaster), pause)
+
+
+def bodies(messages: list[dict[str, Any]], topic: str | None = None) -> list[dict[str, Any]]:
+    """Return what the messages show, or those of one topic, in order."""
+    return [message["body"] for message in messages if topic in (None, message["topic"])]
+
+
+def numbered(messages: list[dict[str, Any]]) -> list[int]:
+    return [message["id"] for message in messages]
+
+
+def unavailable(*_args: object) -> None:
+    raise Unavailable("not now")
