@@ -29,7 +29,9 @@ from chalicelib.support.clock import now_ms
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.account_rows import MARK
 from chalicelib.tables.accounts import balance_at
-from chalicelib.tables.books import Books, config_at, depth_at, rows_that_name
+from chalicelib.tables.book_rows import config_at
+from chalicelib.tables.books import Books, rows_that_name
+from chalicelib.tables.depth_views import DepthViews, depth_at
 from chalicelib.tables.dynamodb import Database, batched
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.read_ahead import RowAt
@@ -104,7 +106,7 @@ class Rounds:
     def _is_at_rest(self, config: BookConfig) -> bool:
         """Return whether a closed book has decided and projected everything, some time ago."""
         key, database = book_key(config.instance, config.book_id), wiring.database()
-        (sequence, at_ms), view = _end_of(key), Books(database).depth(key)
+        (sequence, at_ms), view = _end_of(key), DepthViews(database).of(key)
         is_done = (view.sequence, view.version) == (sequence, config.version)
         return is_done and now_ms() - at_ms >= self._settled_ms and key not in lost_by_book(database, config.instance)
 

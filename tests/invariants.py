@@ -56,7 +56,7 @@ def check_invariants(
     _check_cancel_alls(venue)
     _check_times(venue)
     _check_expiries(venue, state.book)
-    depth = venue.books.depth(venue.book)
+    depth = venue.views.of(venue.book)
     assert depth.sequence == state.head.sequence, "6: the depth view trails the journal"
     assert list(depth.bids) == state.book.bids.depth(DEPTH_LEVELS), "6: bids of the depth view"
     assert list(depth.asks) == state.book.asks.depth(DEPTH_LEVELS), "6: asks of the depth view"
@@ -76,7 +76,7 @@ def _check_candles(venue: Venue, now_ms: int) -> None:
         trades = [Trade(trade.price, trade.quantity, trade.notional) for trade in trades_of(entry)]
         for period, candle in market.fold(entry.sequence, entry.at_ms, trades):
             finished[period, candle.start_ms] = candle
-    assert venue.books.depth(venue.book).market == market, "6: the candles that are not over"
+    assert venue.views.of(venue.book).market == market, "6: the candles that are not over"
     candles = Candles(venue.database)
     stored = {(period, each.start_ms): each for period in Period for each in candles.all(venue.book, period)}
     assert stored.items() <= finished.items(), "6: a candle that is over"

@@ -29,7 +29,9 @@ from chalicelib.services.ledger.movements import Movements
 from chalicelib.support.clock import new_id
 from chalicelib.tables import inbox
 from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.batch_failures import FailedBatches
 from chalicelib.tables.books import Books
+from chalicelib.tables.depth_views import DepthViews
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.external_ids import is_name
 from chalicelib.tables.fills import Fills
@@ -72,6 +74,8 @@ class Venue:
         self.book = book_key(config.instance, config.book_id)
         self.accounts = Accounts(database)
         self.books = Books(database)
+        self.views = DepthViews(database)
+        self.failed_batches = FailedBatches(database)
         self.orders = Orders(database)
         self.fills = Fills(database)
         self.journal = Journal(database)

@@ -99,11 +99,11 @@ GUARDS = [
         "        book, sequence = loaded.state.book, loaded.state.head.sequence\n"
         "        bids, asks = (tuple(side.depth(DEPTH_LEVELS_MAX)) for side in (book.bids, book.asks))\n"
         "        view = Depth(sequence, book.version, bids, asks, loaded.market, book.halted_until_ms)\n"
-        "        self._books.publish_depth(loaded.key, view)\n",
+        "        self._views.publish(loaded.key, view)\n",
         "        book, sequence = loaded.state.book, loaded.state.head.sequence\n"
         "        bids, asks = (tuple(side.depth(DEPTH_LEVELS_MAX)) for side in (book.bids, book.asks))\n"
         "        view = Depth(sequence, book.version, bids, asks, loaded.market, book.halted_until_ms)\n"
-        "        self._books.publish_depth(loaded.key, view)\n"
+        "        self._views.publish(loaded.key, view)\n"
         "        self._candles.put(loaded.key, loaded.finished_candles)\n        loaded.finished_candles.clear()\n",
         f"{SWEEP}[trade in a later minute-death after-warm]",
     ),

@@ -105,7 +105,7 @@ GUARDS = [
     ),
     Guard(
         "a failed batch is counted only from what was read of the count",
-        "chalicelib/tables/books.py",
+        "chalicelib/tables/batch_failures.py",
         'failures_as_read = "attribute_not_exists(#failed_batches)"',
         'failures_as_read = "(attribute_not_exists(#failed_batches) OR attribute_exists(#failed_batches))"',
         "tests/services/books/test_parking.py::test_of_two_that_count_at_once_one_counts",
@@ -114,12 +114,12 @@ GUARDS = [
         "a book's settings leave the count and the mark",
         "chalicelib/tables/books.py",
         "Update(TABLE, key, changes, as_before, values)]",
-        "Put(TABLE, _row_of(after), as_before, {':version_before': before.version})]",
+        "Put(TABLE, forms.row_of(after), as_before, {':version_before': before.version})]",
         "tests/services/books/test_parking.py::test_settings_that_change_leave_the_count_and_the_mark",
     ),
     Guard(
         "a depth view that cannot be read is removed as it was read",
-        "chalicelib/tables/books.py",
+        "chalicelib/tables/depth_views.py",
         'Delete(TABLE, _depth_key(book), "#sequence = :sequence", {":sequence": row["sequence"]})',
         "Delete(TABLE, _depth_key(book))",
         "tests/services/books/test_rebuilding.py::test_a_depth_view_that_a_matcher_publishes_meanwhile_stays",

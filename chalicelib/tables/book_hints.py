@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.support.bounded_cache import BoundedCache
-from chalicelib.tables import books, settings_rows
+from chalicelib.tables import book_rows, settings_rows
 
 HINTS_MAX = 10_000
 """Maximum number of hints of each kind in a process."""
@@ -26,9 +26,9 @@ class BookHints:
 
     def learn(self, table: str, row: Mapping[str, Any]) -> None:
         """Remember what a row says. Any row will do."""
-        if table == books.TABLE and "base_asset" in row and "quote_asset" in row:
+        if table == book_rows.TABLE and "base_asset" in row and "quote_asset" in row:
             self._assets.set(row["book"], (row["base_asset"], row["quote_asset"]))
-        elif table == books.TABLE and "held_by" in row:
+        elif table == book_rows.TABLE and "held_by" in row:
             self._named.set((row["book"], row["part"]), row["held_by"])
         elif table == settings_rows.TABLE and "services" in row:
             self._frozen.set(row["instance"], row.get("frozen", 0))
@@ -55,4 +55,4 @@ class BookHints:
 
     def book_of_symbol(self, instance: str, symbol: str) -> str | None:
         """Return the id of the book that had this symbol last, in any letter case."""
-        return self._named.get((instance, books.symbol_part(symbol)))
+        return self._named.get((instance, book_rows.symbol_part(symbol)))

@@ -263,7 +263,7 @@ def at_the_trade_desk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         method, _, path = route.partition(" ")
         desk.send(method, f"/trade{path}", query={"pair": PAIR}, body=named)
     desk.send("DELETE", "/trade/orders/all", body={"pair": PAIR})
-    monkeypatch.setattr("chalicelib.services.books.depth.DEPTH_LEVELS_MAX", len(world.books.depth(world.book).bids))
+    monkeypatch.setattr("chalicelib.services.books.depth.DEPTH_LEVELS_MAX", len(world.views.of(world.book).bids))
     desk.get("/trade/book/orders/level-2", {"pair": PAIR, "limit": "max"})
     assert desk.place(side="sell", amount="1", expiration=now_ms() + LATER_MS, external_id="order-2").status == 200
     assert desk.get("/trade/orders/by-external-id/order-2").status == 200
@@ -318,10 +318,10 @@ def halt(world: World) -> None:
         world.placed("ann", "BUY", 1, price)
     world.placed("ben", "SELL", 2, 4)
     world.deliver(records=records_of(world))
-    (until_ms,) = world.books.halts([world.book]).values()
+    (until_ms,) = world.views.halts([world.book]).values()
     world.now_ms = until_ms
     assert Expiring(world.database, world.matcher(), lambda: world.now_ms).check()
-    assert world.books.halts([world.book]) == {}
+    assert world.views.halts([world.book]) == {}
 
 
 def fire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

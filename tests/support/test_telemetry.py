@@ -220,7 +220,7 @@ def test_what_is_left_in_the_inbox_is_counted_and_parked_books_are_while_there_a
         assert told.values(Metric.BOOKS_PARKED) == parked
         found = world.books.with_failures(book)
         assert found is not None
-        world.books.release(book, found[1])
+        world.failed_batches.release(book, found[1])
 
 
 def test_a_commit_is_logged_with_its_book_and_its_last_sequence(world: World) -> None:

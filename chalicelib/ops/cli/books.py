@@ -29,7 +29,9 @@ from chalicelib.services.books.halts import with_halts
 from chalicelib.support.clock import iso, now_ms
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
-from chalicelib.tables.books import BatchFailures, Books, MalformedConfig, MalformedView
+from chalicelib.tables.batch_failures import BatchFailures, FailedBatches
+from chalicelib.tables.books import Books, MalformedConfig
+from chalicelib.tables.depth_views import DepthViews, MalformedView
 from chalicelib.tables.journal import Journal
 
 Outcome = TypeVar("Outcome", BookConfig, str)
@@ -85,10 +87,10 @@ def resume(
     """
     instance, book_id = split_book_key(book)
     database = wiring.database()
-    books, configuring = Books(database), Configuring(database)
-    was_halted, has_resumed = bool(books.halts([book])), True
+    views, configuring = DepthViews(database), Configuring(database)
+    was_halted, has_resumed = bool(views.halts([book])), True
     if was_halted or reference is not None:
-        shown = books.depth(book).sequence
+        shown = views.of(book).sequence
         command_id = done(configuring.resume(instance, book_id, reference))
         has_resumed = _in_time(lambda: _is_resumed(Journal(database), book, shown, command_id))
     config = done(configuring.change(instance, book_id, {"status": BookStatus.ACTIVE}))
@@ -112,8 +114,7 @@ def show(book: Book, /) -> Printed:
 
     $ tallybook book show inst_demo0001/ob_offchain_001
     """
-    books = Books(wiring.database())
-    return _shown(books, *_found(books, book))
+    return _shown(*_found(book))
 
 
 @app.command(name="list")
@@ -123,15 +124,14 @@ def list_books(instance: Instance, /) -> Printed:
     $ tallybook book list inst_demo0001
     """
     tenants.tenants().get(instance)
-    books = Books(wiring.database())
-    keys = [book_key(instance, config.book_id) for config in books.of_instance(instance)]
-    return {"instance": instance, "books": [_shown(books, *_found(books, key)) for key in keys]}
+    keys = [book_key(instance, config.book_id) for config in Books(wiring.database()).of_instance(instance)]
+    return {"instance": instance, "books": [_shown(*_found(key)) for key in keys]}
 
 
-def _shown(books: Books, config: BookConfig, failures: BatchFailures) -> Printed:
-    book = book_key(config.instance, config.book_id)
-    (config,) = with_halts(books, [config], now_ms())
-    until_ms = books.halts([book]).get(book)
+def _shown(config: BookConfig, failures: BatchFailures) -> Printed:
+    book, views = book_key(config.instance, config.book_id), DepthViews(wiring.database())
+    (config,) = with_halts(views, [config], now_ms())
+    until_ms = views.halts([book]).get(book)
     at_ms = failures.parked_at_ms
     return {
         "order_book_id": config.book_id,
@@ -141,7 +141,7 @@ def _shown(books: Books, config: BookConfig, failures: BatchFailures) -> Printed
         "shown_status": config.shown_status.value,
         "trading_state": config.trading_state.value,
         "halted_until": None if until_ms is None else iso(until_ms),
-        "sequence": _sequence(books, book),
+        "sequence": _sequence(views, book),
         "parked_at": None if at_ms is None else iso(at_ms),
         "failed_batches": failures.failed_batches,
         "failed_at": iso(failures.failed_at_ms) if failures.failed_batches else None,
@@ -149,10 +149,10 @@ def _shown(books: Books, config: BookConfig, failures: BatchFailures) -> Printed
     }
 
 
-def _sequence(books: Books, book: str) -> int | None:
+def _sequence(views: DepthViews, book: str) -> int | None:
     """Return the sequence of the last projected entry; None if the depth view is unreadable (``tallybook rebuild``)."""
     try:
-        return books.depth(book).sequence
+        return views.of(book).sequence
     except MalformedView:
         return None
 
@@ -163,7 +163,7 @@ def parked() -> Printed:
 
     $ tallybook book parked
     """
-    return {"books": Books(wiring.database()).parked()}
+    return {"books": FailedBatches(wiring.database()).parked()}
 
 
 @app.command
@@ -172,8 +172,7 @@ def release(book: Book, /) -> Printed:
 
     $ tallybook book release inst_demo0001/ob_offchain_001
     """
-    books = Books(wiring.database())
-    _, before = _found(books, book)
+    _, before = _found(book)
     try:
         commands = redrive.release(wiring.database(), wiring.releasing_matcher(), book)
     except (Unavailable, OutcomeUnknown) as error:
@@ -181,7 +180,7 @@ def release(book: Book, /) -> Printed:
     except Exception as error:
         logger.exception("the book still fails", book=book)
         raise CommandFailed(f"the book still fails; see the log: {type(error).__name__}: {error}") from error
-    config, _ = _found(books, book)
+    config, _ = _found(book)
     was_parked = before.parked_at_ms is not None
     return {
         "order_book_id": config.book_id,
@@ -197,11 +196,11 @@ def require_book(book: str) -> None:
         raise unknown_book(book)
 
 
-def _found(books: Books, book: str) -> tuple[BookConfig, BatchFailures]:
+def _found(book: str) -> tuple[BookConfig, BatchFailures]:
     try:
-        found = books.with_failures(book)
+        found = Books(wiring.database()).with_failures(book)
     except MalformedConfig as error:
-        failures = books.failures(book)
+        failures = FailedBatches(wiring.database()).of(book)
         told = f"; parked, for the last failure was {failures.reason}" if failures and failures.parked_at_ms else ""
         raise CommandFailed(f"{error}{told}. Its row of the table of books is to be mended by hand") from error
     if found is None:
@@ -211,8 +210,8 @@ def _found(books: Books, book: str) -> tuple[BookConfig, BatchFailures]:
 
 def _took_effect(book: str, config: BookConfig) -> bool:
     """Wait until the book has applied these settings. Return False on timeout."""
-    books = Books(wiring.database())
-    return _in_time(lambda: books.depth(book).version >= config.version)
+    views = DepthViews(wiring.database())
+    return _in_time(lambda: views.of(book).version >= config.version)
 
 
 def _in_time(is_done: Callable[[], bool]) -> bool:

@@ -43,8 +43,10 @@ from chalicelib.support.clock import now_ms
 from chalicelib.tables.account_rows import MalformedRow
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.amendments import is_amendment
-from chalicelib.tables.books import PARKED, Books
+from chalicelib.tables.batch_failures import PARKED
+from chalicelib.tables.books import Books
 from chalicelib.tables.candles import Candles
+from chalicelib.tables.depth_views import DepthViews
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrows import Escrows
 from chalicelib.tables.fills import Fills
@@ -104,7 +106,7 @@ class Verifier:
         self._clock = clock
         self._candles = Candles(database)
         self._accounts = Accounts(database)
-        self._books = Books(database)
+        self._books, self._depth_views = Books(database), DepthViews(database)
         self._escrows = Escrows(database)
         self._fills = Fills(database)
         self._inbox = Inbox(database)
@@ -214,7 +216,7 @@ class Verifier:
                 _demand(decimals_disagreements(config, tokens))
 
     def _views(self, key: str) -> Views:
-        depth = self._books.depth(key)
+        depth = self._depth_views.of(key)
         candles = {period: list(self._candles.all(key, period)) for period in Period}
         return Views(depth, self._snapshots.newest(key), candles, self._clock())
 
@@ -332,7 +334,7 @@ class Verifier:
 
     def _book_has_moved(self, reading: _Reading, fold: BookFold) -> bool:
         has_grown = next(self._journal.after(fold.key, fold.head), None) is not None
-        return has_grown or not reading.shown[fold.key] == self._books.depth(fold.key).sequence == fold.head
+        return has_grown or not reading.shown[fold.key] == self._depth_views.of(fold.key).sequence == fold.head
 
     def _escrow_has_moved(self, reading: _Reading) -> bool:
         again = EscrowCheck()

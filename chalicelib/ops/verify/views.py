@@ -12,8 +12,8 @@ from chalicelib.domain.books.orders import NO_TRADES
 from chalicelib.domain.books.snapshot import BookState, BrokenSnapshot, decode_state
 from chalicelib.services.books.disagreements import NOTHING, Disagreement, beyond, difference
 from chalicelib.services.books.fold import BookFold
-from chalicelib.tables.books import DEPTH_LEVELS_MAX, Depth
 from chalicelib.tables.candles import is_kept
+from chalicelib.tables.depth_views import DEPTH_LEVELS_MAX, Depth
 from chalicelib.tables.snapshots import Snapshot
 
 

@@ -28,7 +28,8 @@ from chalicelib.support.ids import time_of
 from chalicelib.support.outcomes import OutcomeUnknown, ReceiptExists, Unavailable
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.attempts import Contended, at_once, until_written
-from chalicelib.tables.books import Books, Depth
+from chalicelib.tables.books import Books
+from chalicelib.tables.depth_views import Depth, DepthViews
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.expiries import Expiries, Expiry
 from chalicelib.tables.external_ids import ExternalIds
@@ -62,7 +63,7 @@ class Admission:
         self._database = database
         self._now_s = now_s
         self._new_id = new_id
-        self._books = Books(database)
+        self._books, self._views = Books(database), DepthViews(database)
         self._accounts = Accounts(database)
         self._postings = Postings(database)
         self._orders = Orders(database)
@@ -99,7 +100,7 @@ class Admission:
         Raises ReceiptExists (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
         book = book_key(instance, book_id)
-        config = config_with_halt(self._books, book, self._now_s())
+        config = config_with_halt(self._books, self._views, book, self._now_s())
         checked = [refusal_of(config, request) or request for request in requests]
         asked = [one for one in checked if isinstance(one, OrderRequest)]
         if config is None or not asked:
@@ -109,7 +110,7 @@ class Admission:
             raise Inconsistent("orders that are admitted together are one customer's")
         has_budget = any(map(is_market_buy_by_quantity, asked))
         is_by_value = any(request.value is not None for request in asked)
-        depth = self._books.depth(book) if has_budget or is_by_value else Depth()
+        depth = self._views.of(book) if has_budget or is_by_value else Depth()
         sizes = [one if isinstance(one, Refusal) else sized(config, one, depth.bids, depth.asks) for one in checked]
         names = [request.external_id for request in asked if request.external_id is not None]
         known = Known(names=self._in_use(owner, names))

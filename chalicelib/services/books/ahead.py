@@ -10,7 +10,8 @@ from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.tables.accounts import balance_at
 from chalicelib.tables.amendments import amendment_at
 from chalicelib.tables.book_hints import RECENT_MAX, BookHints
-from chalicelib.tables.books import config_at, depth_at, symbol_at
+from chalicelib.tables.book_rows import config_at, symbol_at
+from chalicelib.tables.depth_views import depth_at
 from chalicelib.tables.external_ids import name_at
 from chalicelib.tables.frozen_customers import frozen_at
 from chalicelib.tables.orders import open_order_at

@@ -27,6 +27,7 @@ from chalicelib.support.telemetry import logger
 from chalicelib.tables.amendments import Amendments
 from chalicelib.tables.attempts import Contended, at_once, until_written
 from chalicelib.tables.books import Books
+from chalicelib.tables.depth_views import DepthViews
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.inbox import Inbox, Progress
 from chalicelib.tables.orders import Orders
@@ -90,7 +91,7 @@ class Amending:
         self._now_s = now_s
         self._new_id = new_id
         self._amendments = Amendments(database)
-        self._books = Books(database)
+        self._books, self._views = Books(database), DepthViews(database)
         self._inbox = Inbox(database)
         self._orders = Orders(database)
         self._postings = Postings(database)
@@ -129,7 +130,7 @@ class Amending:
                 return Unchanged(price, quantity)
             if _ends_at_its_turn(order):
                 raise AmendmentUnderWay("the order's turn has not come, and ends it")
-            config = config_with_halt(self._books, book, self._now_s())
+            config = config_with_halt(self._books, self._views, book, self._now_s())
             if config is None:
                 raise Inconsistent("an order's book is there")
             extra = _extra(config, order, price, quantity)

@@ -18,7 +18,7 @@ from chalicelib.domain.books.snapshot import BookState
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.book_cache import BookCache, cached_orders_max
 from chalicelib.services.books.loading import LoadedBook, TooFarBehind, book_from_snapshot, entries_behind
-from chalicelib.tables.books import DEPTH_LEVELS_MAX, Books
+from chalicelib.tables.depth_views import DEPTH_LEVELS_MAX, DepthViews
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.snapshots import Snapshots
@@ -40,7 +40,7 @@ class DepthReader:
     """Reads depths. orders_max: bound of the open orders of all books cached in memory."""
 
     def __init__(self, database: Database, orders_max: int | None = None) -> None:
-        self._books = Books(database)
+        self._views = DepthViews(database)
         self._journal = Journal(database)
         self._snapshots = Snapshots(database)
         self._kept: BookCache[LoadedBook] = BookCache(cached_orders_max() if orders_max is None else orders_max)
@@ -49,7 +49,7 @@ class DepthReader:
     def of_book(self, config: BookConfig, levels: int) -> tuple[Levels, Levels]:
         """Return bids and asks as (price, open quantity), best first, as of one journal entry."""
         key = book_key(config.instance, config.book_id)
-        view = self._books.depth(key)
+        view = self._views.of(key)
         if levels > DEPTH_LEVELS_MAX and DEPTH_LEVELS_MAX in (len(view.bids), len(view.asks)):
             with self._one_at_a_time:
                 book = self._folded(key, config).book

@@ -29,7 +29,8 @@ from chalicelib.support.bounded_cache import BoundedCache
 from chalicelib.support.clock import new_id
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import Metric, logger, measure
-from chalicelib.tables.books import Books
+from chalicelib.tables.batch_failures import FailedBatches
+from chalicelib.tables.depth_views import DepthViews
 from chalicelib.tables.dynamodb import Database, batched
 from chalicelib.tables.expiries import MINUTE_MS, Expiries, Expiry, minute_of
 from chalicelib.tables.journal import EntryExists
@@ -94,7 +95,8 @@ class Expiring:
         now_ms: Callable[[], int],
         new_id: Callable[[str], str] = new_id,
     ) -> None:
-        self._books = Books(database)
+        self._failed_batches = FailedBatches(database)
+        self._views = DepthViews(database)
         self._expiries = Expiries(database)
         self._orders = Orders(database)
         self._matcher = matcher
@@ -121,7 +123,7 @@ class Expiring:
     def report_parked(self) -> None:
         """Measure how many books are parked, if any: the alarm for parked books reads this metric (T53)."""
         try:
-            parked = self._books.parked()
+            parked = self._failed_batches.parked()
         except Unavailable:
             logger.warning("it is not known whether books are parked", exc_info=True)
             return
@@ -201,7 +203,7 @@ class Expiring:
 
     def _due_halts(self, halts: list[Expiry]) -> list[Expiry]:
         """Return the rows whose book is still halted though the halt's time is over (O12)."""
-        until_ms = self._books.halts({halt.book for halt in halts})
+        until_ms = self._views.halts({halt.book for halt in halts})
         return [halt for halt in halts if until_ms.get(halt.book, halt.check_at_ms + 1) <= halt.check_at_ms]
 
     def _live_orders(self, expiries: list[Expiry]) -> list[Expiry]:

@@ -31,7 +31,7 @@ from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.account_rows import AccountRow, MarkRow
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.attempts import tries
-from chalicelib.tables.books import Books
+from chalicelib.tables.depth_views import DepthViews
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.transactions import PAGE_ROWS, Transactions
 
@@ -86,7 +86,7 @@ class History:
     def __init__(self, database: Database, clock: Callable[[], int] = now_ms) -> None:
         self._pause = database.pause
         self._accounts = Accounts(database)
-        self._books = Books(database)
+        self._views = DepthViews(database)
         self._statements = Statements(database)
         self._transactions = Transactions(database)
         self._clock = clock
@@ -159,7 +159,7 @@ class History:
         for (_, book), sequence in marks.items():
             waiting[book] = max(waiting[book], sequence)
         for _ in polls(PROJECTED_WAIT_S):
-            views = self._books.depths(waiting)
+            views = self._views.of_each(waiting)
             waiting = {book: sequence for book, sequence in waiting.items() if views[book].sequence < sequence}
             if not waiting:
                 return

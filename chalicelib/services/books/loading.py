@@ -20,8 +20,10 @@ from chalicelib.services.books.parking import BookParked
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.trades import trades_of
 from chalicelib.support.telemetry import logger
-from chalicelib.tables.books import DEPTH_LEVELS_MAX, NO_FAILURES, BatchFailures, Books, Depth, MalformedConfig
+from chalicelib.tables.batch_failures import NO_FAILURES, BatchFailures, FailedBatches
+from chalicelib.tables.books import Books, MalformedConfig
 from chalicelib.tables.candles import Candles
+from chalicelib.tables.depth_views import DEPTH_LEVELS_MAX, Depth, DepthViews
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.snapshots import Snapshot, Snapshots
@@ -67,7 +69,8 @@ class Loading:
 
     def __init__(self, database: Database, *, takes_parked: bool = False) -> None:
         self._takes_parked = takes_parked
-        self._books = Books(database)
+        self._books, self._views = Books(database), DepthViews(database)
+        self._failed_batches = FailedBatches(database)
         self._journal = Journal(database)
         self._snapshots = Snapshots(database)
         self._projector = Projector(database)
@@ -93,7 +96,7 @@ class Loading:
         try:
             found = self._books.with_failures(key)
         except MalformedConfig:
-            failures = self._books.failures(key)
+            failures = self._failed_batches.of(key)
             if failures is not None and failures.parked_at_ms is not None and not self._takes_parked:
                 raise BookParked(key) from None
             raise
@@ -110,7 +113,7 @@ class Loading:
         not be used.
         """
         key, state = loaded.key, loaded.state
-        view = self._books.depth(key)
+        view = self._views.of(key)
         projected = view.sequence
         if state.head.sequence > projected:
             raise BrokenJournal(f"{key}: what is known of it, up to {state.head.sequence}, is ahead of its rows")
@@ -151,7 +154,7 @@ class Loading:
         book, sequence = loaded.state.book, loaded.state.head.sequence
         bids, asks = (tuple(side.depth(DEPTH_LEVELS_MAX)) for side in (book.bids, book.asks))
         view = Depth(sequence, book.version, bids, asks, loaded.market, book.halted_until_ms)
-        self._books.publish_depth(loaded.key, view)
+        self._views.publish(loaded.key, view)
 
     def write_snapshot_if_due(self, loaded: LoadedBook) -> None:
         """Write a snapshot if the journal has grown enough. A failure is only logged: nothing depends on it."""

@@ -29,7 +29,7 @@ from chalicelib.support.ids import time_of
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.amendments import Amendments, amendment_of, is_amendment
-from chalicelib.tables.books import Books
+from chalicelib.tables.depth_views import DepthViews
 from chalicelib.tables.dynamodb import Database, batched
 from chalicelib.tables.inbox import Inbox, arrival_of, key_of
 from chalicelib.tables.journal import Journal
@@ -111,7 +111,7 @@ def _behind(
     database: Database, book: str, named: Sequence[PlaceOrder | AmendOrder], first_entries: Mapping[str, int]
 ) -> AbstractSet[str]:
     """Return the ids of these commands that a projected entry has and whose rows do not show it."""
-    projected = Books(database).depth(book).sequence
+    projected = DepthViews(database).of(book).sequence
     keys = {one.command_id: (customer_key(split_book_key(book)[0], one.customer), one.order_id) for one in named}
     rows = Orders(database).get_many(keys[one.command_id] for one in named if isinstance(one, PlaceOrder))
     shown = {order_id for order_id, row in rows.items() if row.sequence is not None}

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.books.candles import Candle, Market, Period, total_of
 from chalicelib.support.outcomes import Unavailable
-from chalicelib.tables.books import Books, Depth
 from chalicelib.tables.candles import Candles
+from chalicelib.tables.depth_views import Depth, DepthViews
 from chalicelib.tables.dynamodb import Database
 
 DAY_MS = Period.DAY.length_ms
@@ -34,7 +34,7 @@ class DayOfBook:
 
 class MarketData:
     def __init__(self, database: Database) -> None:
-        self._books = Books(database)
+        self._views = DepthViews(database)
         self._candles = Candles(database)
 
     def days(self, books: Collection[str], now_ms: int) -> dict[str, DayOfBook]:
@@ -45,7 +45,7 @@ class MarketData:
                 bid=view.bids[0][0] if view.bids else None,
                 ask=view.asks[0][0] if view.asks else None,
             )
-            for book, view in self._books.depths(books).items()
+            for book, view in self._views.of_each(books).items()
         }
 
     def day(self, book: str, view: Depth, now_ms: int) -> DayOfBook:

@@ -41,7 +41,7 @@ from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.telemetry import UNWATCHED, Committed, MatchObserver
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.attempts import Contended, until_written
-from chalicelib.tables.books import NO_FAILURES
+from chalicelib.tables.batch_failures import NO_FAILURES
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import EntryExists, Journal
 

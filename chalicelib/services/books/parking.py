@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
-from chalicelib.tables.books import BatchFailures, Books
+from chalicelib.tables.batch_failures import BatchFailures, FailedBatches
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.inbox import Inbox
 from chalicelib.tables.journal import EntryExists
@@ -62,7 +62,7 @@ class Parking:
     """Counts failures of books and parks them. now_ms: the time in ms."""
 
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
-        self._books = Books(database)
+        self._failed_batches = FailedBatches(database)
         self._inbox = Inbox(database)
         self._now_ms = now_ms
 
@@ -73,7 +73,7 @@ class Parking:
         another process counted at the same moment. The batch is counted when it fails again.
         """
         try:
-            before, at_ms = self._books.failures(book), self._now_ms()
+            before, at_ms = self._failed_batches.of(book), self._now_ms()
             if before is None or before.parked_at_ms is not None:
                 return None
             is_series = at_ms - before.failed_at_ms <= SERIES_PAUSE_MS_MAX
@@ -81,7 +81,7 @@ class Parking:
             parked_at_ms = at_ms if failed >= FAILED_BATCHES_MAX else None
             reason = f"{type(error).__name__}: {error}"[:REASON_CHARACTERS_MAX]
             after = BatchFailures(failed, at_ms, first_command, reason, parked_at_ms)
-            self._books.note_failure(book, before, after)
+            self._failed_batches.note(book, before, after)
         except (ConditionFailed, TransactionRefused, Unavailable, OutcomeUnknown):
             logger.warning("a failed batch is not counted this time", exc_info=True, book=book)
             return None
@@ -94,7 +94,7 @@ class Parking:
         """
         if not before.failed_batches or before.command not in command_ids:
             return False
-        self._books.forget_failures(book, before)
+        self._failed_batches.forget(book, before)
         return True
 
     def set_aside(self, book: str, arrivals: Sequence[str]) -> None:
@@ -105,7 +105,7 @@ class Parking:
         """
         now_s = self._now_ms() // 1000
         self._inbox.keep(book, arrivals, now_s)
-        failures = self._books.failures(book)
+        failures = self._failed_batches.of(book)
         if failures is not None and failures.parked_at_ms is None:
             self._inbox.keep_no_longer(book, arrivals, now_s)
             raise BookReleased(book)

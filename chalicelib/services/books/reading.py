@@ -13,7 +13,8 @@ from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.services.books.halts import with_halts
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.ids import TIME_MS_MAX
-from chalicelib.tables.books import Books, Depth
+from chalicelib.tables.books import Books
+from chalicelib.tables.depth_views import Depth, DepthViews
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.external_ids import ExternalIds
 from chalicelib.tables.fills import Fills
@@ -34,7 +35,7 @@ class BooksReading:
     """Reads of the book desk. Lists are newest first, ``page_rows`` rows a read; spans of time include both ends."""
 
     def __init__(self, database: Database) -> None:
-        self._books = Books(database)
+        self._books, self._views = Books(database), DepthViews(database)
         self._orders = Orders(database)
         self._fills = Fills(database)
         self._external_ids = ExternalIds(database)
@@ -53,7 +54,7 @@ class BooksReading:
 
     def with_halts(self, configs: Iterable[BookConfig], now_ms: int) -> list[BookConfig]:
         """Return the configurations, those of books that are halted now marked so (O12)."""
-        return with_halts(self._books, configs, now_ms)
+        return with_halts(self._views, configs, now_ms)
 
     def book_of_symbol(self, instance: str, symbol: str) -> BookConfig | None:
         """Return the book with this symbol, in any case, that is not closed."""
@@ -61,7 +62,7 @@ class BooksReading:
 
     def depth(self, instance: str, book_id: str) -> Depth:
         """Return the published bids and asks of a book, as of one journal entry (T38)."""
-        return self._books.depth(book_key(instance, book_id))
+        return self._views.of(book_key(instance, book_id))
 
     def order(self, instance: str, customer: str, order_id: str) -> OrderRow | None:
         return self._orders.get(customer_key(instance, customer), order_id)

@@ -28,9 +28,10 @@ from chalicelib.services.books.stream import deliveries_of
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.amendments import Amendments
 from chalicelib.tables.amendments import row_of as amendment_row
-from chalicelib.tables.books import Books, MalformedView
+from chalicelib.tables.books import Books
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.candles import row_of as candle_row
+from chalicelib.tables.depth_views import DepthViews, MalformedView
 from chalicelib.tables.dynamodb import Database, batched
 from chalicelib.tables.expiries import Expiries, Expiry, halt_end
 from chalicelib.tables.external_ids import name_row
@@ -85,7 +86,7 @@ class _Differences:
 class Rebuilding:
     def __init__(self, database: Database) -> None:
         self._amendments = Amendments(database)
-        self._books = Books(database)
+        self._books, self._views = Books(database), DepthViews(database)
         self._candles = Candles(database)
         self._database = database
         self._expiries = Expiries(database)
@@ -148,7 +149,7 @@ class Rebuilding:
     def _projected(self, book: str) -> int:
         """Return the depth view's sequence; 0 if the view cannot be read, and will be written again."""
         try:
-            return self._books.depth(book).sequence
+            return self._views.of(book).sequence
         except MalformedView:
             return 0
 
@@ -258,7 +259,7 @@ class Rebuilding:
         The view is always published: it may be damaged, or of a version without candles. A view that cannot be read is
         removed first, and all entries are projected again.
         """
-        self._books.drop_malformed_depth(fold.key)
+        self._views.drop_malformed(fold.key)
         config = self._books.config(fold.key)
         if config is None:
             raise Inconsistent("it was there when this began")

@@ -17,6 +17,7 @@ from chalicelib.services.books.lost_commands import LostCommand, lost_by_book, w
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.stream import deliveries_of
 from chalicelib.support.telemetry import logger
+from chalicelib.tables.batch_failures import FailedBatches
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database, batched
 from chalicelib.tables.inbox import Inbox, arrival_of
@@ -55,12 +56,12 @@ def release(database: Database, matcher: Matcher, book: str) -> int:
     inbox is redriven once more: matchers that still saw the mark may have left newer commands. A book that is not
     parked is redriven too, so this may be repeated after a fault.
     """
-    failures = Books(database).failures(book)
+    failures = FailedBatches(database).of(book)
     if failures is None:
         raise UnknownBook(book)
     decided = redrive(database, matcher, book)
     if failures.parked_at_ms is not None:
-        Books(database).release(book, failures)
+        FailedBatches(database).release(book, failures)
         decided += redrive(database, matcher, book)
     return decided
 

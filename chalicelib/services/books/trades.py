@@ -15,8 +15,8 @@ from chalicelib.domain.books.vocabulary import OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.clock import now_ms
 from chalicelib.support.ids import TIME_MS_MAX
-from chalicelib.tables.books import Books
 from chalicelib.tables.candles import KEPT_MS, Candles
+from chalicelib.tables.depth_views import DepthViews
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import Journal
 
@@ -47,7 +47,7 @@ class TradeHistory:
     """A book's trades, newest first, read from the end of its journal. clock: Unix ms, for which candles are kept."""
 
     def __init__(self, database: Database, clock: Callable[[], int] = now_ms) -> None:
-        self._books = Books(database)
+        self._views = DepthViews(database)
         self._candles = Candles(database)
         self._journal = Journal(database)
         self._clock = clock
@@ -88,7 +88,7 @@ class TradeHistory:
 
         Candles lack unprojected entries, which are fewer than the entries read before this is called.
         """
-        market = self._books.depth(book).market
+        market = self._views.of(book).market
         if market is None:
             return at_ms
         until_ms = at_ms

@@ -20,7 +20,7 @@ from chalicelib.services.push.recent import ENTRIES_MAX, Entry
 from chalicelib.support.bounded_cache import BoundedCache
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.outcomes import Unavailable
-from chalicelib.tables.books import Books
+from chalicelib.tables.depth_views import DepthViews
 from chalicelib.tables.dynamodb import Database
 
 PAUSE_S, LOOKS_MAX = 0.02, 150
@@ -34,7 +34,7 @@ class Projected:
     """Waits until an entry is projected. pause: sleeps."""
 
     def __init__(self, database: Database, pause: Callable[[float], None] = time.sleep) -> None:
-        self._books = Books(database)
+        self._views = DepthViews(database)
         self._pause = pause
         self._known: BoundedCache[str, int] = BoundedCache(1000)
         self._being_read: set[str] = set()
@@ -55,7 +55,7 @@ class Projected:
         if book not in self._being_read:
             self._being_read.add(book)
             try:
-                self._known.set(book, self._books.depth(book).sequence)
+                self._known.set(book, self._views.of(book).sequence)
             finally:
                 self._being_read.discard(book)
 

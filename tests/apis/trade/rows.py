@@ -103,7 +103,7 @@ def put_tape(world: World, entries: Iterable[tuple[int, list[tuple[int, int]]]],
 
     Their hashes are none: what shows trades does not look at them. Candles and last price are stored as a matcher does.
     """
-    view = world.books.depth(world.book)
+    view = world.views.of(world.book)
     market, finished = view.market or Market(), list[Finished]()
     for sequence, (at_ms, trades) in enumerate(entries, first):
         events: list[dict[str, object]] = [
@@ -124,7 +124,7 @@ def put_tape(world: World, entries: Iterable[tuple[int, list[tuple[int, int]]]],
         parts = [Trade(trade.price, trade.quantity, trade.notional) for trade in trades_of(entry)]
         finished += market.fold(sequence, at_ms, parts)
     Candles(world.database).put(world.book, finished)
-    world.books.publish_depth(world.book, replace(view, sequence=market.sequence, market=market))
+    world.views.publish(world.book, replace(view, sequence=market.sequence, market=market))
 
 
 def put_many(desk: SignedDesk, count: int, from_ms: int = NOW_MS - DAY_MS, **facts: Any) -> list[str]:

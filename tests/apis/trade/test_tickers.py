@@ -106,7 +106,7 @@ def test_a_day_is_what_its_trades_come_to(gaps_s: list[int], later_s: int, start
     for first, entry in enumerate(entries, 1):
         put_tape(world, [entry], first)
     now_ms = at_ms + later_s * 1000
-    found = MarketData(world.database).day(world.book, world.books.depth(world.book), now_ms)
+    found = MarketData(world.database).day(world.book, world.views.of(world.book), now_ms)
     expected = naive_day(entries, now_ms, world.config.base_decimals)
     assert found.last == expected.last
     assert (found.total and replace(found.total, start_ms=0)) == expected.total
@@ -116,12 +116,12 @@ def test_a_ticker_reads_a_bounded_number_of_rows_however_quiet_or_busy_the_book_
     world, reads = archive.world, Reads(archive.world.database)
     quiet: list[tuple[int, list[tuple[int, int]]]] = [(NOW_MS - 9 * DAY_MS + number, []) for number in range(500)]
     put_tape(world, [(NOW_MS - 10 * DAY_MS, [(7, 1)]), *quiet])
-    view = world.books.depth(world.book)
+    view = world.views.of(world.book)
     data = MarketData(reads.database)
     assert data.day(world.book, view, NOW_MS) == DayOfBook(None, 7)
     assert reads.rows == 0
     put_tape(world, [(NOW_MS - DAY_MS + number * 30_000 - 1, [(5, 1)]) for number in range(2881)], first=502)
-    total = data.day(world.book, world.books.depth(world.book), NOW_MS - 1).total
+    total = data.day(world.book, world.views.of(world.book), NOW_MS - 1).total
     assert total is not None
     assert total.trades == 2881
     assert reads.rows <= 60 + 23
@@ -131,7 +131,7 @@ def test_a_candle_whose_row_comes_before_its_view_counts_once(archive: SignedDes
     """A matcher has written the candles that are over, and not yet the view that says so."""
     world = archive.world
     put_tape(world, [(NOW_MS + minute * MINUTE_MS, [(5, 1)]) for minute in (0, 61)])
-    view = world.books.depth(world.book)
+    view = world.views.of(world.book)
     assert view.market is not None
     candles, data = Candles(world.database), MarketData(world.database)
     for later_ms in (0, DAY_MS - 30 * MINUTE_MS):
@@ -146,7 +146,7 @@ def test_a_candle_whose_row_comes_before_its_view_counts_once(archive: SignedDes
 def test_candles_are_read_period_by_period_the_last_one_as_it_stands(archive: SignedDesk) -> None:
     world = archive.world
     put_tape(world, [(NOW_MS + minute * MINUTE_MS + 1, [(minute + 1, 10)]) for minute in (0, 1, 61, 1500)])
-    data, view = MarketData(world.database), world.books.depth(world.book)
+    data, view = MarketData(world.database), world.views.of(world.book)
 
     def starts(period: Period, from_ms: int = 0, before_ms: int = 2 * NOW_MS) -> list[int]:
         candles = data.candles(world.book, view, period, from_ms, before_ms)

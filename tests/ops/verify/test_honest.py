@@ -113,12 +113,12 @@ def test_a_journal_from_before_empty_legs_were_refused_agrees_and_goes_on(memory
         events += [Accepted(bid), Traded(ask, bid, 3, bid.quantity, 0, 0, 0, 1, left, 0)]
     world.journal.append(draft(world.book, Head(), NOW_MS, 0, events))
     Loading(memory_database).load(world.book)
-    assert world.books.depth(world.book).asks == ((3, 2),)
+    assert world.views.of(world.book).asks == ((3, 2),)
     assert verified(world).books[0].events == 8
 
     admitted("ann", Side.BUY, 10)
     nobody(redrive)(memory_database, world.matcher(), world.book)
-    assert world.books.depth(world.book).asks == ()
+    assert world.views.of(world.book).asks == ()
     assert world.balance("ben", BASE) == (2, 0)
     assert {row["reason"] for row in rows(world, "orders", order_id=ask.order_id)} == {CloseReason.DUST}
     verified(world)

@@ -16,7 +16,7 @@ from chalicelib.ops.verify.views import Views, view_disagreements
 from chalicelib.services.books.disagreements import Disagreement, Disproved
 from chalicelib.services.books.fold import BookFold
 from chalicelib.support.canonical import canonical
-from chalicelib.tables.books import Depth
+from chalicelib.tables.depth_views import Depth
 from chalicelib.tables.rows import Row
 from chalicelib.tables.snapshots import Snapshot, Snapshots
 from tests.ops.verify.hands import disagreement, edit, remove, rows, verified

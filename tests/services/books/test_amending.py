@@ -22,7 +22,7 @@ from chalicelib.services.books.redrive import redrive, release
 from chalicelib.support.ids import time_of
 from chalicelib.support.outcomes import ReceiptExists, Unavailable
 from chalicelib.tables.amendments import Amendments, is_amendment
-from chalicelib.tables.books import BatchFailures
+from chalicelib.tables.batch_failures import BatchFailures
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.inbox import Progress
 from chalicelib.tables.rows import Row
@@ -421,9 +421,9 @@ def test_a_lost_amendment_is_decided_from_its_row_whatever_became_of_its_order(
 def test_an_amendment_of_a_parked_book_is_kept_and_decided_by_its_release(world: World) -> None:
     order_id = bid(world)
     queued = world.amended("ann", order_id, 45)
-    before, now_ms = world.books.failures(world.book), time_of(queued.command_id) + LOST_AFTER_MS + 1
+    before, now_ms = world.failed_batches.of(world.book), time_of(queued.command_id) + LOST_AFTER_MS + 1
     assert before is not None
-    world.books.note_failure(world.book, before, BatchFailures(5, now_ms, order_id, "broken", now_ms))
+    world.failed_batches.note(world.book, before, BatchFailures(5, now_ms, order_id, "broken", now_ms))
     assert sweep(world, now_ms) == 0
     assert world.inbox_rows()[-1]["kept"]
     assert release(world.database, Matcher(world.database, lambda: world.now_ms, takes_parked=True), world.book) == 1

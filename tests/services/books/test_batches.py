@@ -18,7 +18,7 @@ from chalicelib.services.books.parking import FAILED_BATCHES_MAX
 from chalicelib.services.books.rebuilding import Rebuilding
 from chalicelib.services.books.redrive import redrive, release
 from chalicelib.support.outcomes import Unavailable
-from chalicelib.tables.books import NO_FAILURES, BatchFailures
+from chalicelib.tables.batch_failures import NO_FAILURES, BatchFailures
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.external_ids import ExternalIds
 from chalicelib.tables.inbox import Inbox, MalformedCommand, commands_of
@@ -154,7 +154,7 @@ def test_a_parked_books_batch_is_kept_and_decided_by_its_release(world: World) -
     assert world.deliver() == []
     placed = ladder(world)
     parked = BatchFailures(FAILED_BATCHES_MAX, world.now_ms, "ord_any", "reason", world.now_ms)
-    world.books.note_failure(world.book, NO_FAILURES, parked)
+    world.failed_batches.note(world.book, NO_FAILURES, parked)
     assert world.deliver(records=world.records[-1:]) == []
     row = world.inbox_rows()[-1]
     assert (row["kind"], row["kept"]) == ("orders", True)

@@ -441,7 +441,7 @@ def halted(world: World) -> int:
         world.placed("ben", "SELL", 1, price)
         world.placed("ann", "BUY", 1, price)
     assert world.deliver() == []
-    until_ms = world.books.halts([world.book])[world.book]
+    until_ms = world.views.halts([world.book])[world.book]
     assert until_ms == world.now_ms + 10 * SECOND_MS
     return until_ms
 
@@ -453,7 +453,7 @@ def test_o12_a_halt_ends_at_its_time_though_nobody_trades(world: World) -> None:
     assert world.folded().book.halted_until_ms == until_ms
     assert look_at(world, until_ms)
     assert world.folded().book.halted_until_ms is None
-    assert world.books.halts([world.book]) == {}
+    assert world.views.halts([world.book]) == {}
     assert rows(world) == []
     check_invariants(world, CREDITED)
 
@@ -468,7 +468,7 @@ def test_o12_what_waits_for_the_end_of_a_halt_is_decided_then(world: World) -> N
         world.placed("ben", "SELL", 1, price)
         world.placed("ann", "BUY", 1, price)
     assert world.deliver() == []
-    assert world.books.halts([world.book])[world.book] > until_ms
+    assert world.views.halts([world.book])[world.book] > until_ms
     matcher = CountingMatcher(world.database, lambda: world.now_ms)
     world.now_ms = until_ms
     assert expiring_of(world, matcher).check()

@@ -168,7 +168,7 @@ def test_a_trade_whose_money_moved_and_whose_fills_are_to_come_is_waited_for(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PROJECTED_WAIT_S", 0)
-    at_ms, view = a_moment(), world.books.depth(world.book)
+    at_ms, view = a_moment(), world.views.of(world.book)
     then = totals(world, "ann")
     trade(world)
     fills, books = rows_of(world, "fills"), rows_of(world, "books")

@@ -22,7 +22,7 @@ from chalicelib.services.books.lost_commands import LOST_AFTER_MS, SHARES, SWEEP
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.redrive import redrive, redrive_all, release
 from chalicelib.support.ids import least_id, time_of
-from chalicelib.tables.books import BatchFailures
+from chalicelib.tables.batch_failures import BatchFailures
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.order_rows import admitted_row, placed_of
 from chalicelib.tables.writes import Put
@@ -192,10 +192,10 @@ def test_the_cancels_of_a_parked_book_are_kept_until_it_is_released(world: World
     (order,) = (row["order_id"] for row in world.database.scan("open-orders"))
     world.cancel("ann", order)
     world.records = []
-    before = world.books.failures(world.book)
+    before = world.failed_batches.of(world.book)
     assert before is not None
     now_ms = later(cancel_of(world, order))
-    world.books.note_failure(world.book, before, BatchFailures(5, now_ms, order, "broken", now_ms))
+    world.failed_batches.note(world.book, before, BatchFailures(5, now_ms, order, "broken", now_ms))
     assert [sweep(world, now_ms + hour * SWEEP_EVERY_MS) for hour in range(SHARES)] == [0] * SHARES
     (row,) = (row for row in world.database.scan("inbox") if row["kind"] == "cancel")
     assert row["kept"]

@@ -85,7 +85,7 @@ def test_a_resting_order_shows_in_the_depth_view(world: World) -> None:
     world.placed("ben", "BUY", 5, 50)
     world.placed("ben", "SELL", 5, 60)
     world.deliver()
-    depth = world.books.depth(world.book)
+    depth = world.views.of(world.book)
     assert (depth.bids, depth.asks) == (((50, 15),), ((60, 5),))
 
 
@@ -588,7 +588,7 @@ def test_of_two_changes_that_arrive_swapped_the_later_version_counts(world: Worl
     assert world.deliver(records=world.records[1:]) == []
     assert world.deliver(records=world.records[:1]) == []
     assert world.folded().book.terms.maker_fee_bps == 20
-    assert world.books.depth(world.book).version == 2
+    assert world.views.of(world.book).version == 2
     check_invariants(world, CREDITED)
     assert world.deliver() == []
     check_invariants(world, CREDITED)

@@ -24,7 +24,8 @@ from chalicelib.services.books.redrive import redrive, redrive_all, release
 from chalicelib.services.books.stream import match_records
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.accounts import LedgerBroken
-from chalicelib.tables.books import NO_FAILURES, BatchFailures, Books, MalformedConfig
+from chalicelib.tables.batch_failures import NO_FAILURES, BatchFailures
+from chalicelib.tables.books import Books, MalformedConfig
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.inbox import COMMAND_LIFE_S, PARKED_LIFE_S
 from chalicelib.tables.journal import EntryExists
@@ -111,7 +112,7 @@ def test_a_book_that_fails_is_parked_and_its_records_are_passed_over(world: Worl
     assert failures.parked_at_ms == world.now_ms
     assert failures.reason is not None
     assert failures.reason.startswith("BrokenJournal: ")
-    assert world.books.parked() == [world.book]
+    assert world.failed_batches.parked() == [world.book]
     journal = list(world.database.scan("journal"))
     for _ in range(3):
         assert world.deliver() == []
@@ -136,7 +137,7 @@ def test_a_book_that_fails_holds_no_other_tenants_book_up(world: World) -> None:
         assert other.order("ann", ask).status is other.order("ben", bid).status is OrderStatus.FILLED
     assert deliveries == FAILED_BATCHES_MAX
     assert world.order("ben", failing).sequence is None
-    assert other.books.parked() == [world.book]
+    assert other.failed_batches.parked() == [world.book]
     check_invariants_of_other(other)
 
 
@@ -155,7 +156,7 @@ def test_a_book_whose_row_cannot_be_read_is_parked_and_holds_no_other_up(memory_
         deliveries = [len(match_records(world.matcher(), shard)) for _ in range(FAILED_BATCHES_MAX + 1)]
         assert deliveries == [1] * FAILED_BATCHES_MAX + [0]
         assert other.order("ben", theirs).status is OrderStatus.FILLED
-        assert world.book in world.books.parked()
+        assert world.book in world.failed_batches.parked()
         with pytest.raises(MalformedConfig):
             release(world.database, releasing(world), world.book)
         memory_database._client.update_item(
@@ -167,7 +168,7 @@ def test_a_book_whose_row_cannot_be_read_is_parked_and_holds_no_other_up(memory_
         )
         release(world.database, releasing(world), world.book)
         assert world.order("ben", placed).status is OrderStatus.FILLED
-        assert world.books.parked() == []
+        assert world.failed_batches.parked() == []
 
 
 def test_a_record_that_cannot_be_read_holds_nothing_up(memory_database: Database) -> None:
@@ -217,7 +218,7 @@ def test_a_released_book_has_decided_everything_before_anything_newer(world: Wor
     spoil_or_mend_journal(world)
     assert release(world.database, releasing(world), world.book) == 2
     assert world.order("ben", waiting).status is OrderStatus.FILLED
-    assert world.books.parked() == []
+    assert world.failed_batches.parked() == []
     assert failures_of(world) == BatchFailures()
     world.placed("cat", "BUY", 10, 50)
     assert world.deliver() == []
@@ -325,7 +326,7 @@ def test_another_batch_that_gets_through_says_nothing_about_the_one_that_fails(
         if failed < FAILED_BATCHES_MAX:
             world.placed("ben", "BUY", 1, 40)
             assert world.deliver(records=world.records[-1:]) == []
-    assert world.books.parked() == [world.book]
+    assert world.failed_batches.parked() == [world.book]
 
 
 def test_what_failed_long_ago_does_not_count(world: World) -> None:
@@ -517,11 +518,11 @@ def admit_as_if_not_parked(world: World) -> None:
 def test_of_two_that_count_at_once_one_counts(world: World) -> None:
     """A second matcher of another shard that has read the same count is refused, and its batch counts the next time."""
     first = partial(BatchFailures, 1, world.now_ms, "ord_1", "KeyError: x")
-    world.books.note_failure(world.book, BatchFailures(), first())
+    world.failed_batches.note(world.book, BatchFailures(), first())
     with pytest.raises(ConditionFailed):
-        world.books.note_failure(world.book, BatchFailures(), first())
+        world.failed_batches.note(world.book, BatchFailures(), first())
     with pytest.raises(TransactionRefused):
-        world.books.note_failure(world.book, BatchFailures(), first(parked_at_ms=world.now_ms))
+        world.failed_batches.note(world.book, BatchFailures(), first(parked_at_ms=world.now_ms))
     assert failures_of(world) == first()
 
 
@@ -547,7 +548,7 @@ def test_no_fault_at_any_call_of_counting_parking_and_setting_aside_loses_a_comm
             if not failed:
                 break
         assert failed == []
-        assert world.books.parked() == [world.book]
+        assert world.failed_batches.parked() == [world.book]
         assert all(row["kept"] for row in world.inbox_rows())
         spoil_or_mend_journal(world)
         release(world.database, releasing(world), world.book)
@@ -579,7 +580,7 @@ def test_no_fault_at_any_call_of_a_release_does_what_doing_it_again_does_not_men
             release(database, releasing(world, database), world.book)
         except (Unavailable, OutcomeUnknown, Died):
             again()
-        assert world.books.parked() == []
+        assert world.failed_batches.parked() == []
         assert failures_of(world) == BatchFailures()
         check_invariants(world, CREDITED)
         if not faulty.has_struck:

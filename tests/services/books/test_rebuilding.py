@@ -23,7 +23,7 @@ from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.rebuilding import BookAtWork, Rebuilding, Rebuilt, RowsAhead
 from chalicelib.services.books.switches import DeadManSwitches
 from chalicelib.support.clock import now_ms
-from chalicelib.tables.books import Books
+from chalicelib.tables.depth_views import DepthViews
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.fills import fills_in
 from chalicelib.tables.orders import Orders
@@ -189,10 +189,10 @@ def test_a_row_that_somebody_changes_meanwhile_is_left_to_them(world: World, mon
 
 
 def test_a_book_that_commits_meanwhile_has_to_be_rebuilt_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    change = Books.depth
+    change = DepthViews.of
     asked: list[str] = []
 
-    def depth_then_match(self: Books, book: str) -> object:
+    def depth_then_match(self: DepthViews, book: str) -> object:
         found = change(self, book)
         if not asked:
             asked.append(book)
@@ -200,7 +200,7 @@ def test_a_book_that_commits_meanwhile_has_to_be_rebuilt_again(world: World, mon
             world.deliver()
         return found
 
-    monkeypatch.setattr(Books, "depth", depth_then_match)
+    monkeypatch.setattr(DepthViews, "of", depth_then_match)
     with pytest.raises(BookAtWork):
         rebuilt(world)
     rebuilt(world)
@@ -373,8 +373,8 @@ def test_a_depth_view_that_a_matcher_publishes_meanwhile_stays(world: World) -> 
         return call()
 
     client: Any = WatchedClient(world.database._client, publish_then)
-    Books(Database(client, world.database._prefix)).drop_malformed_depth(world.book)
-    assert Books(world.database).depth(world.book).sequence == row["sequence"] + 1
+    DepthViews(Database(client, world.database._prefix)).drop_malformed(world.book)
+    assert DepthViews(world.database).of(world.book).sequence == row["sequence"] + 1
 
 
 @pytest.mark.parametrize("damage", [without("kind"), lambda row: row | {"kind": "some"}], ids=["no kind", "another"])

@@ -12,7 +12,7 @@ from chalicelib.apis.book.routes import BATCH, PLACE
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.services.books.parking import FAILED_BATCHES_MAX
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.tables.books import BatchFailures
+from chalicelib.tables.batch_failures import BatchFailures
 from chalicelib.tables.inbox import commands_of
 from tests.apis.book.desk import API_KEY, ORDER, Desk, answer_of, data_of, fields_of, json_body, outcome_of
 from tests.case_tables import cases
@@ -357,7 +357,7 @@ def test_t78_an_order_of_a_parked_book_is_not_cancelled_and_the_others_are(desk:
     placed = [one["data"]["id"] for one in results(send_batch(desk, order(), order(price="40")))]
     desk.match()
     parked = BatchFailures(FAILED_BATCHES_MAX, desk.world.now_ms, placed[0], "reason", desk.world.now_ms)
-    desk.world.books.note_failure(desk.world.book, BatchFailures(), parked)
+    desk.world.failed_batches.note(desk.world.book, BatchFailures(), parked)
     clock.meanwhile = desk.match
     assert [one["error"]["code"] for one in results(cancel_all_of(desk, placed), 200)] == ["SERVICE_UNAVAILABLE"] * 2
     assert {row["status"] for row in desk.rows()} == {"OPEN"}

@@ -149,14 +149,14 @@ def test_o12_orders_are_admitted_once_the_time_of_a_halt_is_over(desk: Desk) -> 
     desk.placed(quantity="10", price="50")
     desk.placed(quantity="5", price="60")
     desk.match()
-    view = desk.world.books.depth(desk.world.book)
+    view = desk.world.views.of(desk.world.book)
     assert view.halted_until_ms == halt_at_ms + 1000 * BREAKER["haltSeconds"]
     assert states(desk) == ("ACTIVE", "ACTIVE")
     desk.world.now_ms = now_ms()
     order = desk.placed(price="40")
     desk.match()
     assert one(desk, order)["status"] == "OPEN"
-    assert desk.world.books.depth(desk.world.book).halted_until_ms is None
+    assert desk.world.views.of(desk.world.book).halted_until_ms is None
 
 
 def test_o11_the_rest_of_an_order_beyond_the_band_says_why_it_ended(desk: Desk) -> None:
