@@ -3,7 +3,7 @@
 Precision: ministack uses Python's default decimal context of 28 digits, so a balance above 10**28 base units would lose
 digits silently. New threads copy the default context, so it is widened before any thread starts.
 
-Speed: ministack parses a query's condition again for each row of the partition. Here each text is parsed once.
+Speed: ministack examines the whole partition for each query. Here it examines a page (``engine_queries``).
 
 Saving: ministack saves only when it stops, reports a failed save as done, and takes an unreadable file for an empty
 one. With ``TALLYBOOK_STATE_DIR`` this module loads and saves the tables instead: every ``TALLYBOOK_SAVE_EVERY_S``
@@ -28,12 +28,12 @@ import warnings
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from infra import engine_server
+from infra.engine_queries import examine_only_what_is_asked
 from infra.output import drop_unwritable_output
 from infra.state_file import UNFINISHED, SavedState, StateUnreadable, read_state, recovery_options, write_state
 
@@ -49,8 +49,6 @@ NOT_SAVED, NOT_LOADED = 1, 2
 COPY_NICENESS = 5
 """Added to the niceness of a forked copy, so that the service runs first."""
 ERROR_BYTES_MAX = 2000
-EXPRESSIONS_MAX = 1000
-"""Expressions whose parsed form is kept."""
 _READS = ("Describe", "Get", "List", "Query", "Scan", "BatchGet", "TransactGet")
 Handler = Callable[..., Awaitable[Any]]
 
@@ -257,12 +255,6 @@ async def _serve(keeper: TableSaver | None, every_s: float) -> int:
     return 0
 
 
-def parse_expressions_once(dynamodb: Any) -> None:
-    """Have ministack keep parsed expressions. dynamodb: its module, whose results nobody changes."""
-    for name in ("_tokenize", "_condition_syntax_error"):
-        setattr(dynamodb, name, lru_cache(EXPRESSIONS_MAX)(getattr(dynamodb, name)))
-
-
 def _allow_many_connections() -> None:
     import resource
 
@@ -276,7 +268,7 @@ def main() -> int:
     decimal.DefaultContext.prec = DYNAMODB_DIGITS
     decimal.setcontext(decimal.DefaultContext.copy())
     _allow_many_connections()
-    parse_expressions_once(importlib.import_module("ministack.services.dynamodb"))
+    examine_only_what_is_asked(importlib.import_module("ministack.services.dynamodb"))
     keeper = None
     if folder := os.environ.get("TALLYBOOK_STATE_DIR"):
         lock = os.environ.get("TALLYBOOK_STATE_LOCK")

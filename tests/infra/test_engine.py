@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import json
 import os
 import resource
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,7 +18,7 @@ import boto3
 import pytest
 
 from infra.engine import EngineStorage, engine_answers, start_engine, unsaved_data
-from infra.exact_engine import NOT_LOADED, NOT_SAVED, parse_expressions_once
+from infra.exact_engine import NOT_LOADED, NOT_SAVED
 from infra.processes import Child
 from infra.settings import HOST, free_port
 from infra.state_file import FILE, UNFINISHED, SavedState, read_state, write_state
@@ -271,33 +268,3 @@ def test_a_run_has_saved_when_its_last_save_is_in_the_file_whatever_the_engine_s
     assert "COULD NOT SAVE" in (unsaved_data(kept, NOT_SAVED) or "")
     (tmp_path / FILE).write_bytes(b"")
     assert "it is empty" in (unsaved_data(kept, 0) or "")
-
-
-def test_a_query_parses_its_condition_once_however_many_rows_it_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    dynamodb: Any = importlib.import_module("ministack.services.dynamodb")
-    parsed: Counter[tuple[str, ...]] = Counter()
-
-    def counted(parse: Callable[..., Any]) -> Callable[..., Any]:
-        def count(*texts: str) -> Any:
-            parsed[parse.__name__, *texts] += 1
-            return parse(*texts)
-
-        return count
-
-    for name in ("_tokenize", "_condition_syntax_error"):
-        monkeypatch.setattr(dynamodb, name, counted(getattr(dynamodb, name)))
-    parse_expressions_once(dynamodb)
-    monkeypatch.setattr(dynamodb, "_tables", {})
-    keys = [{"AttributeName": "owner", "KeyType": "HASH"}, {"AttributeName": "number", "KeyType": "RANGE"}]
-    types = [{"AttributeName": "owner", "AttributeType": "S"}, {"AttributeName": "number", "AttributeType": "N"}]
-    table = {"TableName": "rows", "BillingMode": "PAY_PER_REQUEST"}
-    dynamodb._create_table({**table, "KeySchema": keys, "AttributeDefinitions": types})
-    for number in range(50):
-        dynamodb._put_item({"TableName": "rows", "Item": {"owner": {"S": "ann"}, "number": {"N": str(number)}}})
-    values = {":owner": {"S": "ann"}, ":number": {"N": "47"}}
-    condition = {"KeyConditionExpression": "#owner = :owner AND #number > :number"}
-    names = {"#owner": "owner", "#number": "number"}
-    asked = {"TableName": "rows", "ExpressionAttributeNames": names, "ExpressionAttributeValues": values, **condition}
-    status, _, body = dynamodb._query(asked)
-    assert (status, json.loads(body)["Count"]) == (200, 2)
-    assert set(parsed.values()) == {1}
