@@ -246,6 +246,13 @@ GUARDS = [
         "tests/services/webhooks/test_delivering.py::test_an_event_that_is_decided_once_an_endpoint_is_made_or_resumed_reaches_it",
     ),
     Guard(
+        "an attempt's time limit holds before its connection has a socket",
+        "chalicelib/services/webhooks/sending.py",
+        "if self._has_ended.wait(SHUT_AGAIN_S):",
+        "if self._has_ended.wait(SHUT_AGAIN_S) or self.is_over:",
+        "tests/services/webhooks/test_sending.py::test_a_receiver_that_drips_after_a_slow_name_or_connection_runs_into_the_time_limit",
+    ),
+    Guard(
         "a webhook goes to no address that is not public",
         "chalicelib/services/webhooks/sending.py",
         "if not addresses or not all(may_connect(one, allows_local=self._allows_local) for one in addresses):",

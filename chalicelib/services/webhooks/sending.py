@@ -11,9 +11,11 @@ import logging
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 
@@ -26,7 +28,11 @@ from urllib3.util.ssl_match_hostname import CertificateError
 from chalicelib.domain.webhooks.addresses import AddressRefused, Target, may_connect, target_of
 
 TIMEOUT_S = 10.0
-"""For a whole attempt, from the connection to the head of the answer."""
+"""For a whole attempt, from the look-up of the name to the head of the answer. A look-up is not interrupted; nothing is
+connected to after one that took longer.
+"""
+SHUT_AGAIN_S = 0.05
+"""Pause between two shutdowns of a connection whose time is over: until its call has ended."""
 ADDRESSES_MAX = 2
 """Addresses of a name that an attempt tries to connect to."""
 GONE, TOO_MANY, UNAVAILABLE = 410, 429, 503
@@ -140,7 +146,7 @@ class Sender:
     def _connected(self, target: Target, addresses: Sequence[str], deadline: _Deadline) -> HTTPConnection:
         """Return a connection to the first address that takes one."""
         for last, address in enumerate(addresses, 1 - len(addresses)):
-            connection = self._connection(target, address)
+            connection = self._connection(target, address, deadline.left_s())
             deadline.connection = connection
             try:
                 connection.connect()
@@ -152,13 +158,13 @@ class Sender:
                 return connection
         raise AddressRefused("the name has no address")
 
-    def _connection(self, target: Target, address: str) -> HTTPConnection:
+    def _connection(self, target: Target, address: str, timeout_s: float) -> HTTPConnection:
         if not target.is_secure:
-            return HTTPConnection(address, target.port, timeout=self._timeout_s)
+            return HTTPConnection(address, target.port, timeout=timeout_s)
         return HTTPSConnection(
             address,
             target.port,
-            timeout=self._timeout_s,
+            timeout=timeout_s,
             cert_reqs="CERT_REQUIRED",
             ca_certs=self._ca_certs or get_cert_path(True),
             server_hostname=target.host,
@@ -167,9 +173,14 @@ class Sender:
 
 
 class _Deadline:
-    """Shuts the connection down when an attempt's time is over: a receiver that sends one byte at a time ends too."""
+    """Shuts the connection down when an attempt's time is over: a receiver that sends one byte at a time ends too.
+
+    It does so again and again until the attempt ends: a connection that is being made has no socket yet.
+    """
 
     def __init__(self, seconds: float) -> None:
+        self._ends_s = time.monotonic() + seconds
+        self._has_ended = threading.Event()
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
         self.connection: HTTPConnection | None = None
@@ -180,22 +191,37 @@ class _Deadline:
 
     def __exit__(self, *_error: object) -> None:
         self._timer.cancel()
+        self._has_ended.set()
+
+    def left_s(self) -> float:
+        """Return how many seconds are left. Raises TimeoutError if none are."""
+        left_s = self._ends_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        return left_s
 
     def _end(self) -> None:
         self.is_over = True
-        sock = None if self.connection is None else self.connection.sock
-        if sock is not None:
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        while True:
+            sock = None if self.connection is None else self.connection.sock
+            if sock is not None:
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+            if self._has_ended.wait(SHUT_AGAIN_S):
+                return
 
 
 def retry_after_s(text: str, now_s: int) -> int | None:
-    """Return the seconds that a ``Retry-After`` asks for, as a number or a date; None if it is neither."""
+    """Return the seconds that a ``Retry-After`` asks for, as a number or a date; None if it is neither.
+
+    A date without a zone is of UTC (RFC 9110, section 5.6.7).
+    """
     if len(text) > RETRY_AFTER_CHARACTERS_MAX:
         return None
     if text.isascii() and text.isdigit():
         return int(text)
     try:
-        return max(0, int(parsedate_to_datetime(text).timestamp()) - now_s)
+        at = parsedate_to_datetime(text)
+        return max(0, int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()) - now_s)
     except (ValueError, TypeError, OverflowError):
         return None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import trustme
+from urllib3.connection import HTTPConnection
 
 from chalicelib.services.webhooks.sending import Answer, Sender, retry_after_s
 
@@ -134,6 +136,40 @@ def test_a_receiver_that_hangs_or_sends_a_byte_at_a_time_runs_into_the_time_limi
     assert answer == Answer(None, "timeout"), "not what the end of the connection comes to"
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("slow", ["name", "connection"])
+def test_a_receiver_that_drips_after_a_slow_name_or_connection_runs_into_the_time_limit(
+    slow: str, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time is over before there is a connection to shut down."""
+    slow_s, end, connect = 0.5, threading.Event(), HTTPConnection._new_conn
+
+    def resolve(_name: str, _port: int) -> list[str]:
+        time.sleep(slow_s if slow == "name" else 0)
+        return ["127.0.0.1"]
+
+    def connected(self: HTTPConnection) -> socket.socket:
+        time.sleep(slow_s if slow == "connection" else 0)
+        return connect(self)
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nx: " if scheme == "http" else b"\x16\x03\x03\x3f\xff")
+        while not end.wait(0.05):
+            connection.sendall(b"x")
+
+    monkeypatch.setattr(HTTPConnection, "_new_conn", connected)
+    answers: list[Answer] = []
+    with Server(drip).running() as server:
+        to = sender(timeout_s=0.2, resolve=resolve)
+        attempt = threading.Thread(
+            target=lambda: answers.append(post(server.port, to, scheme, "hooks.example.com")), daemon=True
+        )
+        attempt.start()
+        attempt.join(10)
+        end.set()
+    assert answers == [Answer(None, "timeout")], "the attempt ends although the receiver goes on"
+
+
 def test_a_long_answer_is_not_read() -> None:
     sent: list[int] = []
 
@@ -197,6 +233,16 @@ def test_the_second_address_of_a_name_is_tried_where_the_first_takes_no_connecti
         assert post(server.port, to, host="hooks.example.com") == Answer(200, "200")
 
 
+@pytest.fixture
+def in_tokyo() -> Iterator[None]:
+    """The process has a zone of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
@@ -204,6 +250,9 @@ def test_the_second_address_of_a_name_is_tried_where_the_first_takes_no_connecti
         ("90", 90),
         ("Wed, 15 Jan 2025 10:31:00 GMT", 60),
         ("Wed, 15 Jan 2025 10:29:00 GMT", 0),
+        ("Wed, 15 Jan 2025 10:31:00 -0000", 60),
+        ("Wednesday, 15-Jan-25 10:31:00 GMT", 60),
+        ("Wed Jan 15 10:31:00 2025", 60),
         ("", None),
         ("-1", None),
         ("soon", None),
@@ -212,7 +261,8 @@ def test_the_second_address_of_a_name_is_tried_where_the_first_takes_no_connecti
         ("²", None),
     ],
 )
-def test_a_retry_after_is_seconds_or_a_date(text: str, seconds: int | None) -> None:
+@pytest.mark.usefixtures("in_tokyo")
+def test_a_retry_after_is_seconds_or_a_date_of_utc(text: str, seconds: int | None) -> None:
     assert retry_after_s(text, NOW_S) == seconds
 
 
