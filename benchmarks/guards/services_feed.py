@@ -57,9 +57,37 @@ GUARDS = [
     Guard(
         "a beginning that has died is gone on with by the next beat",
         "chalicelib/services/push/beating.py",
-        "if not before.due.by:",
-        "if not before.name:",
+        "            if one.is_beginning:\n                self.sessions.begin(desk, one)\n            else:",
+        "            if True:",
         "tests/services/push/test_beating.py::test_a_beginning_that_dies_anywhere_is_finished_by_a_beat",
+    ),
+    Guard(
+        "a beginning that has died where there are no heartbeats ends its connection",
+        "chalicelib/services/push/beating.py",
+        "return one.is_beginning and not self.desks",
+        "return not one.name and not self.desks",
+        "tests/services/push/test_beginnings.py::test_who_subscribes_where_a_process_dies_anywhere_is_told_or_ended",
+    ),
+    Guard(
+        "the beat looks after what is being begun",
+        "chalicelib/domain/feed/subscription.py",
+        "if self.beats or self.is_beginning else",
+        "if self.beats else",
+        "tests/services/push/test_beginnings.py::test_who_subscribes_where_a_process_dies_anywhere_is_told_or_ended",
+    ),
+    Guard(
+        "who was passed over while the last was sent is not left to others",
+        "chalicelib/services/push/sessions.py",
+        "            if not row.is_waited_for(self._clock_ms()):\n                raise NotSent",
+        "            if not row.name:\n                raise NotSent",
+        "tests/services/push/test_beginnings.py::test_who_is_passed_over_because_it_takes_long_is_not_subscribed",
+    ),
+    Guard(
+        "one process alone begins a subscription",
+        "chalicelib/services/push/sessions.py",
+        "        if self.connections.move([(one, row)]):\n            return\n",
+        "        self.connections.move([(one, row)])\n",
+        "tests/services/push/test_beating.py::test_of_two_that_begin_at_once_one_tells_what_was_missed",
     ),
     Guard(
         "where messages follow from several logs, the intent is written before they are sent",
@@ -94,8 +122,8 @@ GUARDS = [
     Guard(
         "nothing is sent to a connection that may not be open yet",
         "chalicelib/services/push/broadcasting.py",
-        "if one.has_begun]",
-        "if one.instance]",
+        "        if one.is_beginning:\n            return\n",
+        "",
         "tests/services/push/test_beating.py::"
         "test_what_happens_until_a_connection_is_open_comes_behind_its_first_heartbeat",
     ),
@@ -108,9 +136,9 @@ GUARDS = [
     ),
     Guard(
         "who finds another's intent waits until it is carried out or old",
-        "chalicelib/services/push/broadcasting.py",
-        "if now_ms < intent.at_ms + INTENT_LIFE_MS:",
-        "if now_ms < intent.at_ms:",
+        "chalicelib/domain/feed/subscription.py",
+        "now_ms < self.intent.at_ms + INTENT_LIFE_MS",
+        "now_ms < self.intent.at_ms",
         "tests/services/push/test_broadcasting.py::test_while_one_sends_what_follows_from_several_logs_another_waits",
     ),
     Guard(
@@ -138,8 +166,8 @@ GUARDS = [
     Guard(
         "who is told what it missed is told by one",
         "chalicelib/services/push/sessions.py",
-        "held = replace(one, intent=Intent((), self._clock_ms(), self._new_name()))",
-        "held = one",
+        "now_ms if others_wait else 0",
+        "0",
         "tests/apis/trade/test_socket_resuming.py::test_who_resumes_while_others_are_told_is_told_once",
     ),
     Guard(
@@ -159,8 +187,8 @@ GUARDS = [
     Guard(
         "a subscription resumes only from a cursor of these tables",
         "chalicelib/services/push/sessions.py",
-        "begun = self._feed.resumed(scope, resume)",
-        "begun = resume",
+        "begun = replace(wanted, cursor=self._feed.resumed(scope, resume))",
+        "begun = replace(wanted, cursor=resume)",
         "tests/apis/trade/test_socket_resuming.py::test_a_cursor_of_another_journal_is_refused",
     ),
     Guard(
@@ -180,8 +208,8 @@ GUARDS = [
     Guard(
         "what a client that has left missed is not gone through",
         "chalicelib/services/push/sessions.py",
-        "            if now is None:\n                return\n",
-        "            if now is None:\n                continue\n",
+        "            raise _AnothersNow\n",
+        "            return after\n",
         "tests/services/push/test_beating.py::test_t160_what_a_client_that_has_left_missed_is_not_gone_through",
     ),
     Guard(

@@ -22,6 +22,7 @@ from dataclasses import replace
 from functools import partial
 
 from chalicelib.domain.feed.subscription import (
+    BEATS,
     CONNECTIONS_MAX,
     SUBSCRIPTIONS_MAX,
     Connection,
@@ -128,6 +129,11 @@ class Connections:
                 self._database.put_many(TABLE, forms.rows_of_subscription(subscription))
                 return
         raise UnknownConnection(subscription.connection_id)
+
+    def leave_to_others(self, begun: Subscription) -> None:
+        """Have the beat, which has looked after a beginning, pass over a subscription that it sends nothing."""
+        if not begun.beats:
+            self._database.delete_many(TABLE, [forms.subscription_key(BEATS, begun.connection_id, begun.name)])
 
     def unsubscribe(self, connection_id: str, name: str) -> None:
         """Remove a subscription, if there is one. Raises UnknownConnection."""

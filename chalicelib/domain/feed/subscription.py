@@ -16,10 +16,9 @@ CONNECTIONS_MAX = 20
 LIFE_S = 7200
 """A connection's rows are dropped after this: API Gateway ends a connection after two hours."""
 INTENT_LIFE_MS = 10_000
-"""An intent of a sender that died is carried out by another after this."""
+"""An intent is waited for this long: then its sender has died, and another carries it out."""
 BEATS = "beats"
-"""Key of the subscriptions that are sent something from time to time, of all instances."""
-NOT_BEGUN = 0
+"""Key of the subscriptions that are sent something from time to time, or are being begun, of all instances."""
 
 
 class UnknownConnection(Exception):
@@ -74,7 +73,10 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What is being sent to a subscription: of each log, up to which entry; since when, by whom (unique)."""
+    """What is being sent to a subscription: of each log, up to which entry; since when, by whom (unique).
+
+    Without logs: the subscription is being begun. Since 0: nobody waits for that.
+    """
 
     ends: tuple[tuple[str, int], ...]
     at_ms: int
@@ -87,8 +89,8 @@ class Subscription:
 
     name: the topic as its desk names it. subjects: whose events it follows, in all logs; none: a book's public ones.
     book_id: the only book that it follows; None: all. beats: whether the beat looks at it, and sends it something.
-    cursor: behind the last event that was sent or passed over. next_id: of the next message; NOT_BEGUN: the connection
-    may not be open yet. credential: what let the client in, as its desk reads it. intent: what is being sent now.
+    cursor: behind the last event that was sent or passed over. next_id: of the next message. credential: what
+    let the client in, as its desk reads it. intent: what is being sent now.
     """
 
     connection_id: str
@@ -106,8 +108,13 @@ class Subscription:
     due: Due = AT_ONCE
 
     @property
-    def has_begun(self) -> bool:
-        return self.next_id != NOT_BEGUN
+    def is_beginning(self) -> bool:
+        """Whether one process alone sends to it what its client missed, if the connection is open yet."""
+        return self.intent is not None and not self.intent.ends
+
+    def is_waited_for(self, now_ms: int) -> bool:
+        """Return whether others wait until what is being sent to it was sent."""
+        return self.intent is not None and now_ms < self.intent.at_ms + INTENT_LIFE_MS
 
     @property
     def has_one_source(self) -> bool:
@@ -123,7 +130,8 @@ class Subscription:
     def topic(self) -> Topic:
         """Return its keys, by what it follows: a book's public events, or those of subjects; and the beats."""
         followed = self.subjects if self.book_id is None else (book_log(self.book_id),)
-        return Topic(self.name, (*(f"{self.instance}/{one}" for one in followed), *([BEATS] if self.beats else [])))
+        beats = [BEATS] if self.beats or self.is_beginning else []
+        return Topic(self.name, (*(f"{self.instance}/{one}" for one in followed), *beats))
 
 
 def keys_of(instance: str, log: str, events: list[FeedEvent]) -> set[str]:

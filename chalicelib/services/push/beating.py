@@ -3,8 +3,8 @@
 Every BEAT_S one query finds the subscriptions of all instances that are sent beats, and those whose beat is due are
 sent it. Each beat is claimed by a conditional write before, so of two processes that beat at once one sends it; if that
 one dies, the next beat comes BEAT_S later. With the beat, what let a client in is looked at again: a client whose key
-is disabled is turned out. It also begins, or goes on with, what a connection's own beginning has left undone; and it
-moves on those who are far behind their logs because nothing happens that is theirs.
+is disabled is turned out. It also begins, or goes on with, what a connection's own beginning has left undone, or ends
+the connection (R86); and it moves on those who are far behind their logs because nothing happens that is theirs.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 
 from chalicelib.domain.feed.subscription import BEATS, Subscription, UnknownConnection
 from chalicelib.services.push.broadcasting import BEAT_S, Broadcaster, NotSent, due_after_beat
@@ -50,16 +51,21 @@ class Beat:
         found = self.sessions.connections.following([BEATS])
         due = [one for one in found if one.due.at_ms <= now_ms]
         admitted = self._admissions(due)
-        self.together([partial(self._turn_out, one) for one in due if admitted.get(_admission_of(one)) is False])
-        staying = [one for one in due if admitted.get(_admission_of(one))]
+        stays = {id(one): admitted.get(_admission_of(one)) and not self._has_died(one) for one in due}
+        self.together([partial(self._turn_out, one) for one in due if stays[id(one)] is False])
+        staying = [one for one in due if stays[id(one)]]
         self._repeat([one for one in staying if one.shows_state])
         waiting = [one for one in staying if not one.shows_state and self.desks[one.desk].sends_heartbeats]
         claims = [(one, replace(one, due=due_after_beat(now_ms, by))) for one in waiting]
         lost = set(self.sessions.connections.move(claims) if claims else [])
         won = [claim for index, claim in enumerate(claims) if index not in lost]
-        self.together([partial(self._beat, *claim, by) for claim in won])
-        self._keep_up([one for one in staying if one.has_begun and not one.shows_state])
+        self.together([partial(self._beat, one) for _, one in won])
+        self._keep_up([one for one in staying if not one.is_beginning and not one.shows_state])
         return bool(found)
+
+    def _has_died(self, one: Subscription) -> bool:
+        """Return whether a subscription was being begun where nobody can go on: its first messages may be missing."""
+        return one.is_beginning and not self.desks[one.desk].sends_heartbeats
 
     def begin(self, connection_id: str, pause: Callable[[float], object]) -> None:
         """Begin the subscriptions of a connection that was let in a moment ago, as soon as it is open."""
@@ -70,7 +76,7 @@ class Beat:
         for one in found:
             for _ in range(int(OPENING_S / LOOK_S)):
                 try:
-                    self.sessions.begin(self.desks[one.desk], one, self.new_name())
+                    self.sessions.begin(self.desks[one.desk], one, inf)
                     break
                 except Gone:
                     pause(LOOK_S)
@@ -109,18 +115,18 @@ class Beat:
             except Exception:
                 logger.warning("some subscriptions stay behind", exc_info=True, instance=instance)
 
-    def _beat(self, before: Subscription, one: Subscription, by: str) -> None:
-        """Send a heartbeat. before: the subscription until it was claimed."""
+    def _beat(self, one: Subscription) -> None:
+        """Send a heartbeat that was claimed; begin, or go on with, what is not begun."""
         desk = self.desks[one.desk]
         try:
-            if not one.has_begun:
-                self.sessions.begin(desk, one, by)
-                return
-            self.sessions.beat(desk, one)
-            if not before.due.by:
-                self.sessions.catch_up(one)
+            if one.is_beginning:
+                self.sessions.begin(desk, one)
+            else:
+                self.sessions.beat(desk, one)
         except Gone:
             self.sessions.connections.close(one.connection_id, one)
+        except NotSent:
+            logger.warning("what a client missed is sent on with the next beat", connection=one.connection_id)
         except Exception:
             logger.exception("a heartbeat is not sent", connection=one.connection_id)
 

@@ -24,7 +24,7 @@ from operator import attrgetter
 from chalicelib.domain.feed.cursor import Cursor, Place
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.logs import book_log
-from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, Due, Intent, Subscription, keys_of
+from chalicelib.domain.feed.subscription import Due, Intent, Subscription, keys_of
 from chalicelib.services.push.desk import Desk
 from chalicelib.services.push.recent import ENTRIES_MAX, RecentEntries
 from chalicelib.services.push.sending import Gone, Sender
@@ -95,9 +95,9 @@ class Broadcaster:
         by_log = {log: list(found) for log, found in groupby(sorted(events, key=_log_of), _log_of)}
         ends = {log: self._recent.add(instance, log, found) for log, found in by_log.items()}
         keys = {log: keys_of(instance, log, found) for log, found in by_log.items()}
-        begun = [one for one in self._connections.following(sorted(set().union(*keys.values()))) if one.has_begun]
+        found = self._connections.following(sorted(set().union(*keys.values())))
         self.advance(
-            (one, {log: end for log, end in ends.items() if not keys[log].isdisjoint(one.topic.keys)}) for one in begun
+            (one, {log: end for log, end in ends.items() if not keys[log].isdisjoint(one.topic.keys)}) for one in found
         )
 
     def _has_connections(self, instance: str) -> bool:
@@ -128,7 +128,7 @@ class Broadcaster:
         steps = [(_Step(one, _first_of(one, news)), news) for one, ends in behind if (news := _news(one, ends))]
         cut = [id(step) for step, news in steps if step.ends != news]
         self._carry_out([step for step, _ in steps])
-        unfinished = [(step, news) for step, news in steps if step.again or id(step) in cut]
+        unfinished = [(step, news) for step, news in steps if step.again or (step.after and id(step) in cut)]
         again = [(self._connections.subscription(step.before), news) for step, news in unfinished]
         return [(one, ends) for one, ends in again if one is not None]
 
@@ -170,13 +170,15 @@ class Broadcaster:
             self._send(step)
 
     def _prepare(self, step: _Step) -> None:
-        """Decide what the step does: send, wait for another who sends, or go on where another has died."""
+        """Decide what the step does: send, wait for another who sends, go on where another has died, or nothing."""
         one, intent, now_ms = step.before, step.before.intent, self._clock_ms()
-        if intent is not None:
+        if one.is_waited_for(now_ms):
             step.again = True
-            if now_ms < intent.at_ms + INTENT_LIFE_MS:
-                return
-            step.ends = dict(intent.ends)
+            return
+        if one.is_beginning:
+            return
+        if intent is not None:
+            step.again, step.ends = True, dict(intent.ends)
         try:
             self._build(step)
         except Exception as error:

@@ -1,12 +1,17 @@
 """Sessions: clients connect, subscribe to topics, resume where they were, and leave.
 
-A subscription begins at the end of its logs, or behind the cursor that the client names. Its first messages, and what
-it missed, are sent before its row is stored, when nobody else sends to it or waits for it. What came in the last moment
-is sent under an intent, for which the broadcaster waits. So nothing is sent twice, and who missed much delays no other.
+A subscription begins at the end of its logs, or behind the cursor that the client names::
+
+    intent                  who sends to it
+    none to wait for        who begins it: the first messages, and what the client missed; others pass over it
+    one that others wait    who begins it: what came in the last moment
+    none                    everybody
+
+So nothing is sent twice, and who missed much delays no other (T165). What was sent is kept step by step. If the process
+dies, the beat looks after it: it goes on where the desk has heartbeats, and ends the connection elsewhere (R86).
 
 Where connecting itself subscribes, nothing can be sent yet: a connection is open only once the call that lets it in has
-returned. So the row is stored as one that has not begun, which no broadcaster looks at. It begins by a call of its own,
-beside (``beating``): first a heartbeat, which only an open connection takes, then what the client missed.
+returned. It begins by a call of its own, beside (``beating``): first a heartbeat, which only an open connection takes.
 """
 
 from __future__ import annotations
@@ -19,7 +24,6 @@ from chalicelib.domain.feed.cursor import Cursor, UnreadableCursor
 from chalicelib.domain.feed.logs import SIGNED_AREA, book_log
 from chalicelib.domain.feed.subscription import (
     LIFE_S,
-    NOT_BEGUN,
     Connection,
     Due,
     Intent,
@@ -32,6 +36,7 @@ from chalicelib.services.push.broadcasting import (
     NOBODY_S,
     PASSED_OVER_MAX,
     Broadcaster,
+    Ends,
     NotSent,
     behind,
     due_after_message,
@@ -42,8 +47,6 @@ from chalicelib.services.push.sending import Gone, Sender
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.connections import Connections
 
-ENTRIES_AT_ONCE = 200
-"""Missed entries that are sent in one step."""
 TELLING_S = 15
 """How long a client is sent what it missed, within the 29 s of API Gateway; then it subscribes again from there."""
 ENTRIES_LEFT = 10
@@ -56,10 +59,16 @@ HANDSHAKE_S = 30
 """A connection is open this long after it was stored, or will not be: API Gateway waits 29 s for the answer."""
 OPENING_S = 10
 """Until when a connection that is let in must be open."""
+BEGINNING_S = 30
+"""The beat looks after a beginning that was kept so long ago: its process has died. API Gateway waits 29 s."""
 
 
 class CursorUnusable(Exception):
     """The cursor is gone, is of other logs, or is too far behind the end of a log."""
+
+
+class _AnothersNow(Exception):
+    """The row of a subscription is gone, or another has begun it."""
 
 
 class Sessions:
@@ -111,109 +120,117 @@ class Sessions:
         desk: Desk,
         wanted: Subscription,
         resume: Cursor | None,
-        welcome: Callable[[Subscription], bytes] | None = None,
+        welcome: Callable[[Subscription], bytes],
         state: Callable[[Subscription], Body] | None = None,
-    ) -> Subscription:
-        """Subscribe a connection, send what it missed, and return the subscription as it began.
+    ) -> None:
+        """Subscribe a connection, and send what it missed.
 
         resume: where the client was; None: now. welcome: the message that confirms it. state: the first message of a
         topic that begins with one, unless the client resumes. Raises CursorUnusable, TooManyLogs, UnknownConnection,
-        TooManySubscriptions; Unavailable where the state, or what was missed, cannot be read now: nothing is stored.
+        TooManySubscriptions; Unavailable where the state, or what was missed, cannot be read now: it is not subscribed.
         """
-        begun = replace(wanted, cursor=self._beginning(wanted, resume))
-        body = state(begun) if state is not None and resume is None else None
-        if welcome is not None:
-            self.sender.send(begun.connection_id, welcome(begun))
-        if body is not None:
-            begun = replace(begun, cursor=begun.cursor.moved(begun.instance, book_log(str(begun.book_id)), body.place))
-            self.sender.send(begun.connection_id, desk.text(begun, body, begun.cursor.to_text()))
-            begun = replace(begun, next_id=begun.next_id + 1, due=due_after_message(self._clock_ms()))
+        wanted, ends = self._beginning(wanted, resume)
+        body = state(wanted) if state is not None and resume is None else None
+        row = self._claimed(wanted, others_wait=behind(wanted, ends) <= ENTRIES_LEFT)
+        self.connections.subscribe(row)
         try:
-            begun = self._told_most(begun) if resume is not None else begun
-            self._begin_held(begun)
+            self.sender.send(row.connection_id, welcome(row))
+            one = replace(row, due=wanted.due)
+            if body is not None:
+                one = replace(one, cursor=one.cursor.moved(one.instance, book_log(str(one.book_id)), body.place))
+                self.sender.send(one.connection_id, desk.text(one, body, one.cursor.to_text()))
+                one = replace(one, next_id=one.next_id + 1, due=due_after_message(self._clock_ms()))
+            self._begin(row, one, ends, TELLING_S)
         except NotSent as error:
-            raise Unavailable(f"{begun.name}: what was missed cannot be read now") from error
-        return begun
+            self.connections.unsubscribe(row.connection_id, row.name)
+            raise Unavailable(f"{row.name}: what was missed cannot be read now") from error
+        except Gone:
+            self.connections.close(row.connection_id, row)
+            raise
 
-    def _told_most(self, one: Subscription) -> Subscription:
-        """Send a client what it missed while nobody else sends to it, but for the last few entries. Raises NotSent."""
-        until_ms = self._clock_ms() + TELLING_S * 1000
-        for _ in range(LOOKS_MAX):
-            ends = self._ends(_scope_of(one))
-            if behind(one, ends) <= ENTRIES_LEFT:
-                break
-            one = self._told_all(one, ends, until_ms)
-        return one
+    def prepare(self, wanted: Subscription, resume: Cursor | None) -> None:
+        """Store a subscription of a connection that is being let in; it begins with ``begin``. Raises as ``follow``."""
+        one, _ = self._beginning(wanted, resume)
+        self.connections.subscribe(self._claimed(one, others_wait=False, for_s=OPENING_S))
 
-    def _told_all(self, one: Subscription, ends: dict[str, int], until_ms: int | None = None) -> Subscription:
-        """Take steps up to these entries. until_ms: when it raises NotSent; None: never."""
+    def begin(self, desk: Desk, one: Subscription, for_s: float = TELLING_S) -> None:
+        """Begin a subscription of a connection that is open: its first beat, then what it missed.
+
+        May be called again, and by two at once. Raises Gone: the connection is not open; NotSent: some is left after
+        so many seconds, and the next call goes on with it.
+        """
+        if not one.is_beginning:
+            return
+        self.beat(desk, one)
+        ends = self._ends(_scope_of(one))
+        row = self._claimed(one, others_wait=behind(one, ends) <= ENTRIES_LEFT)
+        if self.connections.move([(one, row)]):
+            return
+        due = due_after_message(self._clock_ms(), self._new_name())
+        try:
+            self._begin(row, replace(row, due=due), ends, for_s)
+        except Gone:
+            self.connections.close(one.connection_id, one)
+
+    def _claimed(self, one: Subscription, *, others_wait: bool, for_s: int = BEGINNING_S) -> Subscription:
+        """Return the row of a subscription that this process begins. others_wait: until it was begun; or they pass over
+        it. for_s: how long before the beat looks after it.
+        """
+        now_ms = self._clock_ms()
+        intent = Intent((), now_ms if others_wait else 0, self._new_name())
+        return replace(one, intent=intent, due=Due(now_ms + for_s * 1000))
+
+    def _begin(self, row: Subscription, one: Subscription, ends: Ends, for_s: float) -> None:
+        """Send a subscription what it missed, up to these ends and what has come since; then others send to it.
+
+        row: as this process has claimed it. one: as it is to be. Stops if the row is another's by now. Raises Gone, or
+        NotSent: after so many seconds, or if others have waited for so long that they passed over it.
+        """
+        until_ms = self._clock_ms() + for_s * 1000
+        try:
+            for _ in range(LOOKS_MAX):
+                if behind(one, ends) <= ENTRIES_LEFT:
+                    break
+                row, one = self._told(row, one, ends, until_ms)
+                ends = self._ends(_scope_of(one))
+            if not row.is_waited_for(self._clock_ms()):
+                row = self._moved(row, self._claimed(one, others_wait=True))
+            if self.connections.has_just_begun(one.instance):
+                self._pause(NOBODY_S)
+            row, one = self._told(row, one, self._ends(_scope_of(one)), until_ms)
+            if not row.is_waited_for(self._clock_ms()):
+                raise NotSent(f"{one.name} was passed over")
+            self._moved(row, replace(one, intent=None))
+        except _AnothersNow:
+            return
+        self.connections.leave_to_others(one)
+
+    def _told(
+        self, row: Subscription, one: Subscription, ends: Ends, until_ms: float
+    ) -> tuple[Subscription, Subscription]:
+        """Take steps up to these ends, and keep each before the next one, so that none is taken for a client that has
+        left (T160). Return the row, and the subscription. Raises as ``_begin``, or _AnothersNow.
+        """
         while behind(one, ends):
-            if until_ms is not None and self._clock_ms() >= until_ms:
+            now_ms = self._clock_ms()
+            if one.cursor != row.cursor:
+                row = self._moved(row, self._claimed(one, others_wait=row.is_waited_for(now_ms)))
+            if now_ms >= until_ms:
                 raise NotSent(f"{one.name} has {behind(one, ends)} entries left")
             before, one = one, self._broadcaster.tell(one, ends)
             if one.cursor == before.cursor:
                 break
-        return one
+        return row, one
 
-    def _begin_held(self, one: Subscription) -> None:
-        """Store a subscription, and send what came since it was read. Who would tell it meanwhile waits: it has an
-        intent. Raises NotSent; then it is not stored.
-        """
-        held = replace(one, intent=Intent((), self._clock_ms(), self._new_name()))
-        self.connections.subscribe(held)
-        if self.connections.has_just_begun(one.instance):
-            self._pause(NOBODY_S)
-        try:
-            told = self._told_all(held, self._ends(_scope_of(held)))
-        except NotSent:
-            self.connections.unsubscribe(one.connection_id, one.name)
-            raise
-        except Gone:
-            self.connections.close(one.connection_id, held)
-            raise
-        self.connections.move([(held, replace(told, intent=None))])
-
-    def prepare(self, wanted: Subscription, resume: Cursor | None) -> None:
-        """Store a subscription of a connection that is being let in; it begins with ``begin``. Raises as ``follow``."""
-        due = Due(self._clock_ms() + OPENING_S * 1000)
-        cursor = self._beginning(wanted, resume)
-        self.connections.subscribe(replace(wanted, cursor=cursor, next_id=NOT_BEGUN, due=due))
-
-    def begin(self, desk: Desk, one: Subscription, by: str) -> None:
-        """Begin a subscription of a connection that is open: its first beat, then what it missed.
-
-        May be called again, and by two at once. by: unique to the caller. Raises Gone: the connection is not open.
-        """
-        if not one.has_begun:
-            self.beat(desk, one)
-            begun = replace(one, next_id=NOT_BEGUN + 1, due=Due(self._clock_ms() + OPENING_S * 1000))
-            if self.connections.move([(one, begun)]):
-                return
-            one = begun
-        self.catch_up(one)
-        now = self.connections.subscription(one)
-        if now is not None:
-            self.connections.move([(now, replace(now, due=due_after_message(self._clock_ms(), by)))])
+    def _moved(self, row: Subscription, after: Subscription) -> Subscription:
+        """Return the row of a subscription after it was moved. Raises _AnothersNow."""
+        if self.connections.move([(row, after)]):
+            raise _AnothersNow
+        return after
 
     def beat(self, desk: Desk, one: Subscription) -> None:
         """Send a message that is no event. Raises Gone."""
         self.sender.send(one.connection_id, desk.text(one, desk.state(one), one.cursor.to_text()))
-
-    def catch_up(self, one: Subscription) -> None:
-        """Tell a subscription what its logs have by now, or what they have until it ends (T160). Raises NotSent."""
-        if self.connections.has_just_begun(one.instance):
-            self._pause(NOBODY_S)
-        ends = self._ends(_scope_of(one))
-        until = {log: min(one.cursor.place(one.instance, log).sequence, end) for log, end in ends.items()}
-        while until != ends:
-            left = ENTRIES_AT_ONCE
-            for log, end in ends.items():
-                step = min(left, end - until[log])
-                until[log], left = until[log] + step, left - step
-            now = self.connections.subscription(one)
-            if now is None:
-                return
-            self._broadcaster.advance([(now, until)])
 
     def keep_up(self, subscriptions: Iterable[Subscription]) -> None:
         """Move on those that are far behind the ends of their logs, because nothing there was theirs. Raises NotSent.
@@ -240,19 +257,20 @@ class Sessions:
         """Return the sequence of each log's last entry."""
         return {log: end.sequence for log, end in self._feed.last_places(scope).items()}
 
-    def _beginning(self, wanted: Subscription, resume: Cursor | None) -> Cursor:
-        """Return where a subscription begins. Raises CursorUnusable."""
+    def _beginning(self, wanted: Subscription, resume: Cursor | None) -> tuple[Subscription, Ends]:
+        """Return a subscription where it begins, and up to where it missed something. Raises CursorUnusable."""
         scope = _scope_of(wanted)
         if resume is None:
-            return self._feed.ends(scope)
+            return replace(wanted, cursor=self._feed.ends(scope)), {}
         try:
-            begun = self._feed.resumed(scope, resume)
+            begun = replace(wanted, cursor=self._feed.resumed(scope, resume))
         except (CursorGone, UnreadableCursor) as error:
             raise CursorUnusable from error
-        for log, end in self._feed.last_places(scope).items():
-            if end.sequence - begun.place(wanted.instance, log).sequence > MISSED_MAX:
+        ends = self._ends(scope)
+        for log, end in ends.items():
+            if end - _first([begun], log) > MISSED_MAX:
                 raise CursorUnusable(log)
-        return begun
+        return begun, ends
 
 
 def _first(found: Iterable[Subscription], log: str) -> int:

@@ -10,10 +10,11 @@ import pytest
 
 from chalicelib.domain.feed.cursor import Place
 from chalicelib.domain.feed.event import FeedEvent
-from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, Subscription, UnknownConnection
+from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, UnknownConnection
+from chalicelib.services.push import broadcasting
 from chalicelib.services.push.broadcasting import BEAT_S, EARLY_S, PASSED_OVER_MAX
 from chalicelib.services.push.recent import ENTRIES_MAX
-from chalicelib.services.push.sessions import ENTRIES_AT_ONCE, OPENING_S
+from chalicelib.services.push.sessions import ENTRIES_LEFT, OPENING_S, TELLING_S
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 from tests.faults import Died, FaultyClient, raising
@@ -507,21 +508,60 @@ def test_what_is_not_connected_any_more_does_not_begin(world: PushWorld) -> None
 
 
 def test_t160_what_a_client_that_has_left_missed_is_not_gone_through(world: PushWorld) -> None:
-    """Each step of it would be a read, of a client that missed much, and its beat keeps the round of all others."""
-    of_taker(world)
-    for _ in range(10 * ENTRIES_AT_ONCE):
-        world.happen(LANE, TAKERS_EVENT)
-    one = world.taker("c")
-    sessions = world.beat().sessions
-    looks: list[str] = []
+    """Each step of it would read its logs, and what is sent to nobody tells nobody that the client has left."""
+    prepared(world)
+    own = world.happen(LANE, TAKERS_EVENT)
+    for _ in range(10 * ENTRIES_MAX):
+        world.happen(LANE, NOBODYS_EVENT)
+    world.clients.gone.discard("c")
 
-    subscription = sessions.connections.subscription
+    def leave() -> None:
+        if texts(world)[-1] == own[0].event_id:
+            world.connections.close("c")
 
-    def counted(wanted: Subscription) -> Subscription | None:
-        looks.append(wanted.connection_id)
-        return subscription(wanted)
+    world.clients.after_send = leave
+    world.beat().begin("c", lambda _: None)
+    assert world.reads == [(LANE, 1, ENTRIES_MAX + 1)]
+    assert world.rows_of("c") == []
 
-    sessions.connections.subscription = counted  # type: ignore[method-assign]
-    world.clients.gone.add("c")
-    sessions.catch_up(one)
-    assert len(looks) == 2, "before the first step, and once it has failed"
+
+def test_who_missed_much_is_told_before_anybody_waits_for_it(world: PushWorld) -> None:
+    """While one taker is sent what it missed, others are told what happens, at once."""
+    prepared(world)
+    missed = [event for _ in range(2 * ENTRIES_LEFT) for event in world.happen(LANE, TAKERS_EVENT)]
+    of_taker(world, "d", place=len(world.logs[LANE]))
+    world.clients.gone.discard("c")
+    told: list[str] = []
+
+    def tell_others() -> None:
+        if texts(world) == [HEARTBEAT, *(event.event_id for event in missed[:2])]:
+            world.clients.before_send = lambda: None
+            events = world.happen(LANE, TAKERS_EVENT)
+            told.append(events[0].event_id)
+            world.broadcaster().receive(INSTANCE, events)
+            assert (world.paused, texts(world, "d")) == (0, told)
+
+    world.clients.before_send = tell_others
+    world.beat().begin("c", lambda _: None)
+    assert told
+    assert texts(world) == [HEARTBEAT, *(event.event_id for event in missed), *told]
+
+
+def test_a_beginning_keeps_a_round_of_beats_for_a_bounded_time_and_goes_on_with_the_next(
+    world: PushWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcasting, "ENTRIES_A_STEP", ENTRIES_LEFT)
+    prepared(world)
+    missed = [event for _ in range(4 * ENTRIES_LEFT) for event in world.happen(LANE, TAKERS_EVENT)]
+    world.clients.gone.discard("c")
+    later(world)
+    began_ms = world.now_ms
+    world.clients.before_send = lambda: later(world, 1)
+    world.beat().round()
+    assert world.now_ms - began_ms < (TELLING_S + ENTRIES_LEFT + 1) * 1000
+    told = len(texts(world))
+    for _ in range(3):
+        later(world)
+        world.beat().round()
+    assert texts(world)[told] == HEARTBEAT
+    assert [text for text in texts(world) if text != HEARTBEAT] == [event.event_id for event in missed]

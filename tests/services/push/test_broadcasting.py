@@ -28,6 +28,8 @@ from tests.services.push.world import (
     PushWorld,
     ids,
     numbered,
+    told,
+    welcome,
 )
 from tests.world import INSTANCE
 
@@ -183,21 +185,24 @@ def test_entries_without_events_keep_nobody_from_subscribing(world: PushWorld) -
     begins = Cursor().moved(INSTANCE, BOOK_A, BEGINNING)
     sessions = world.beat().sessions
     wanted = replace(world.follow_book("c", BOOK_A), name="trade@new")
-    sessions.follow(world.desks["trade"], wanted, begins)
+    sessions.follow(world.desks["trade"], wanted, begins, welcome)
     events = world.happen(BOOK_A, PUBLIC_EVENT)
     world.broadcaster().receive(INSTANCE, events)
-    assert [m["body"] for _, m in world.clients.received if m["topic"] == "trade@new"] == [events[0].event_id]
+    assert told(world, "trade@new") == [(-1, "welcome"), *numbered(events[0].event_id)]
 
 
-def test_who_died_while_it_sent_the_last_that_a_client_missed_is_made_up_for(world: PushWorld) -> None:
+def test_others_wait_until_a_client_was_sent_the_last_that_it_missed_and_pass_over_it_if_that_takes_long(
+    world: PushWorld,
+) -> None:
+    """The beat ends the connection, if nobody says that it goes on (``test_beginnings``)."""
     world.connect("c")
     one = world.follow_book("c", BOOK_A)
     world.connections.move([(one, replace(one, intent=Intent((), world.now_ms, "dead")))])
-    events = world.happen(BOOK_A, PUBLIC_EVENT)
     begun_ms = world.now_ms
-    world.broadcaster().receive(INSTANCE, events)
-    assert world.now_ms - begun_ms >= INTENT_LIFE_MS
-    assert world.clients.of("c") == numbered(events[0].event_id)
+    for _ in range(2):
+        world.broadcaster().receive(INSTANCE, world.happen(BOOK_A, PUBLIC_EVENT))
+    assert INTENT_LIFE_MS <= world.now_ms - begun_ms < 2 * INTENT_LIFE_MS
+    assert world.clients.received == []
 
 
 def test_a_connection_that_fails_is_told_again_and_hinders_no_other(world: PushWorld) -> None:

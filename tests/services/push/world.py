@@ -230,5 +230,15 @@ def numbered(*event_ids: str) -> list[tuple[int, str]]:
     return list(enumerate(event_ids, 1))
 
 
+def welcome(one: Subscription) -> bytes:
+    """Return the message that confirms a subscription."""
+    return json.dumps({"id": -1, "topic": one.name, "body": "welcome"}).encode()
+
+
+def told(world: PushWorld, topic: str) -> list[tuple[int, str]]:
+    """Return the (id, body) of each message of a topic that clients received, in order."""
+    return [(message["id"], message["body"]) for _, message in world.clients.received if message["topic"] == topic]
+
+
 def ids(events: Sequence[FeedEvent], receivers: frozenset[str]) -> list[str]:
     return [event.event_id for event in events if event.receivers == receivers]
