@@ -246,6 +246,13 @@ GUARDS = [
         "tests/services/webhooks/test_delivering.py::test_an_event_that_is_decided_once_an_endpoint_is_made_or_resumed_reaches_it",
     ),
     Guard(
+        "what was decided before an endpoint stopped is noted however late its stream is",
+        "chalicelib/services/webhooks/dispatching.py",
+        "endpoint.was_active(event.at_ms)",
+        "endpoint.is_active",
+        "tests/services/webhooks/test_delivering.py::test_t170_what_was_decided_before_an_endpoint_stopped_is_sent_once_it_is_resumed",
+    ),
+    Guard(
         "an attempt's time limit holds before its connection has a socket",
         "chalicelib/services/webhooks/sending.py",
         "if self._has_ended.wait(SHUT_AGAIN_S):",

@@ -238,10 +238,24 @@ GUARDS = [
         "tests/tables/test_webhooks.py::test_one_deliverer_at_a_time_has_the_lease_of_an_endpoint",
     ),
     Guard(
+        "a lease that is found is one's own by its unique name",
+        "chalicelib/tables/webhooks.py",
+        'lambda row: row is not None and row.get("lease") == lease',
+        'lambda row: row is not None and row.get("busy_until_ms") == until_ms',
+        "tests/tables/test_webhooks.py::test_who_loses_a_lease_in_the_same_millisecond_does_not_take_the_winners_for_its_own",
+    ),
+    Guard(
+        "an answer of an earlier URL does not end an endpoint",
+        "chalicelib/tables/webhooks.py",
+        'has_url = " AND #url = :url" if url is not None else ""',
+        'has_url = " AND (#url = :url OR attribute_exists(#url))" if url is not None else ""',
+        "tests/services/webhooks/test_delivering.py::test_an_answer_of_an_earlier_url_does_not_end_an_endpoint",
+    ),
+    Guard(
         "a lease is not given back past a note",
         "chalicelib/tables/webhooks.py",
-        'is_own, nothing_noted = "#busy_until_ms = :until", "#notes = :notes"',
-        'is_own, nothing_noted = "#busy_until_ms = :until", "#notes >= :notes"',
+        'is_own, nothing_noted = "#lease = :lease", "#notes = :notes"',
+        'is_own, nothing_noted = "#lease = :lease", "#notes >= :notes"',
         "tests/tables/test_webhooks.py::test_a_lease_is_not_given_back_past_a_note",
     ),
 ]

@@ -1,9 +1,9 @@
 """Webhook endpoints (table ``webhooks``) and their wake-ups; ``webhook_deliveries`` has what is sent to them.
 
-A deliverer works for one endpoint at a time, under a lease of the endpoint (``busy_until_ms``). Whoever
-puts deliveries then adds one to ``notes``; a deliverer gives its lease back only if ``notes`` is what it read before it
-last looked for deliveries. So a delivery that a deliverer has not seen keeps the endpoint's wake-up. The index may lag:
-an endpoint stays on the list for a minute after its last note (QUIET_MS).
+A deliverer works for one endpoint at a time, under a lease of the endpoint (``lease``, until ``busy_until_ms``).
+Whoever puts deliveries then adds one to ``notes``; a deliverer gives its lease back only if ``notes`` is what it read
+before it last looked for deliveries. So a delivery that a deliverer has not seen keeps the endpoint's wake-up. The
+index may lag: an endpoint stays on the list for a minute after its last note (QUIET_MS).
 """
 
 from __future__ import annotations
@@ -75,15 +75,15 @@ class WebhookEndpoints:
         """Return an owner's endpoints, oldest first, read consistently. Raises UnreadableRow."""
         return list(map(_endpoint_of, self._rows_of(owner)))
 
-    def active_of(self, owner: Owner) -> list[Endpoint]:
-        """Return those that are active. One that cannot be read is logged, and keeps no other waiting (T158)."""
+    def readable_of(self, owner: Owner) -> list[Endpoint]:
+        """As ``of_owner``, but one that cannot be read is logged, and keeps no other waiting (T158)."""
         found: list[Endpoint] = []
         for row in self._rows_of(owner):
             try:
                 found.append(_endpoint_of(row))
             except UnreadableRow:
                 logger.exception("a webhook endpoint cannot be read; its events are not noted")
-        return [endpoint for endpoint in found if endpoint.is_active]
+        return found
 
     def _rows_of(self, owner: Owner) -> Iterator[Row]:
         condition = "#owner = :owner AND begins_with(#entry, :start)"
@@ -116,24 +116,36 @@ class WebhookEndpoints:
             raise UnknownEndpoint(endpoint_id) from error
 
     def stop(
-        self, owner: Owner, endpoint_id: str, status: EndpointStatus, reason: str, cursor: str | None, now_ms: int
+        self,
+        owner: Owner,
+        endpoint_id: str,
+        status: EndpointStatus,
+        reason: str,
+        cursor: str | None,
+        now_ms: int,
+        url: str | None = None,
     ) -> Endpoint | None:
-        """Stop an active endpoint: it is woken no more. Return it; None if it is not active, and nothing is changed."""
+        """Stop an active endpoint: it is woken no more. Return it; one that is not active stays as it is.
+
+        url: stop it only while it has this one. None: it was removed, or has another URL.
+        """
         is_active = "#status = :active"
         has_cursor = ", #cursor = :cursor" if cursor is not None else ""
         values = {":active": EndpointStatus.ACTIVE.value, ":status": status.value, ":reason": reason, ":now": now_ms}
+        has_url = " AND #url = :url" if url is not None else ""
         update = Update(
             TABLE,
             _key(owner, endpoint_id),
             f"SET #status = :status, #reason = :reason, #stopped_at_ms = :now{has_cursor} "
-            "REMOVE #busy_until_ms, #queue, #at_ms",
-            is_active,
-            values | ({":cursor": cursor} if has_cursor else {}),
+            "REMOVE #lease, #busy_until_ms, #queue, #at_ms",
+            f"{is_active}{has_url}",
+            values | ({":cursor": cursor} if has_cursor else {}) | ({":url": url} if has_url else {}),
         )
         try:
             return _endpoint_of(self._database.write(update, as_refused))
-        except ConditionFailed:
-            return None
+        except ConditionFailed as refused:
+            found = None if refused.row is None else _endpoint_of(refused.row)
+            return found if found and url in (None, found.url) else None
 
     # --- wake-ups
 
@@ -161,20 +173,28 @@ class WebhookEndpoints:
         for row in self._database.query(TABLE, condition, values, IndexName=INDEX):
             yield owner_of(row["owner"]), row["entry"].removeprefix("endpoint/")
 
-    def acquire(self, owner: Owner, endpoint_id: str, now_ms: int, until_ms: int) -> Endpoint | None:
-        """Take the lease of an endpoint. Return the endpoint; None if another has the lease, or it is not active."""
+    def acquire(self, owner: Owner, endpoint_id: str, lease: str, now_ms: int, until_ms: int) -> Endpoint | None:
+        """Take the lease of an endpoint. Return the endpoint; None if another has the lease, or it is not active.
+
+        lease: its name. It must be unique: two that take it in the same millisecond write the same otherwise, and one
+        whose answer is lost would take the other's for its own.
+        """
         is_free, is_active = "(attribute_not_exists(#busy_until_ms) OR #busy_until_ms <= :now)", "#status = :active"
         update = Update(
             TABLE,
             _key(owner, endpoint_id),
-            "SET #busy_until_ms = :until, #queue = :wake, #at_ms = :until",
+            "SET #lease = :lease, #busy_until_ms = :until, #queue = :wake, #at_ms = :until",
             f"{is_active} AND {is_free}",
-            {":until": until_ms, ":now": now_ms, ":wake": WAKE, ":active": EndpointStatus.ACTIVE.value},
+            {
+                ":lease": lease,
+                ":until": until_ms,
+                ":now": now_ms,
+                ":wake": WAKE,
+                ":active": EndpointStatus.ACTIVE.value,
+            },
         )
         try:
-            return _endpoint_of(
-                self._database.write(update, lambda row: row is not None and row.get("busy_until_ms") == until_ms)
-            )
+            return _endpoint_of(self._database.write(update, lambda row: row is not None and row.get("lease") == lease))
         except ConditionFailed:
             return None
 
@@ -183,11 +203,11 @@ class WebhookEndpoints:
 
         Return False if deliveries were noted since, or the lease is another's now; then nothing is changed.
         """
-        is_own, nothing_noted = "#busy_until_ms = :until", "#notes = :notes"
-        values: dict[str, Any] = {":until": endpoint.busy_until_ms, ":notes": endpoint.notes}
-        expression = "REMOVE #busy_until_ms, #queue, #at_ms"
+        is_own, nothing_noted = "#lease = :lease", "#notes = :notes"
+        values: dict[str, Any] = {":lease": endpoint.lease, ":notes": endpoint.notes}
+        expression = "REMOVE #lease, #busy_until_ms, #queue, #at_ms"
         if next_ms is not None:
-            expression = "SET #queue = :wake, #at_ms = :next REMOVE #busy_until_ms"
+            expression = "SET #queue = :wake, #at_ms = :next REMOVE #lease, #busy_until_ms"
             values |= {":wake": WAKE, ":next": next_ms}
         key = _key(endpoint.owner, endpoint.endpoint_id)
         try:
@@ -234,6 +254,7 @@ def _endpoint_of(row: Row) -> Endpoint:
         previous_until_ms=row["previous_until_ms"],
         notes=row["notes"],
         noted_at_ms=row["noted_at_ms"],
+        lease=row.get("lease"),
         busy_until_ms=row.get("busy_until_ms", 0),
         wake_at_ms=row.get("at_ms"),
     )

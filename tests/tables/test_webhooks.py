@@ -20,6 +20,7 @@ from chalicelib.domain.webhooks.endpoint import (
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.webhook_deliveries import WebhookDeliveries
 from chalicelib.tables.webhooks import WebhookEndpoints
+from tests import lossy_endpoint
 
 _numbers = count(1)
 NOW_MS = 1_736_937_000_000
@@ -96,14 +97,38 @@ def test_a_change_sets_members_and_takes_some_away(store: Database, owner: Owner
 
 def test_one_deliverer_at_a_time_has_the_lease_of_an_endpoint(store: Database, owner: Owner) -> None:
     table, one = WebhookEndpoints(store), created(store, owner)
-    first = table.acquire(owner, one.endpoint_id, NOW_MS, NOW_MS + 10)
+    first = table.acquire(owner, one.endpoint_id, "first", NOW_MS, NOW_MS + 10)
     assert first is not None
-    assert table.acquire(owner, one.endpoint_id, NOW_MS + 9, NOW_MS + 20) is None
-    second = table.acquire(owner, one.endpoint_id, NOW_MS + 10, NOW_MS + 20)
+    assert table.acquire(owner, one.endpoint_id, "late", NOW_MS + 9, NOW_MS + 20) is None
+    second = table.acquire(owner, one.endpoint_id, "second", NOW_MS + 10, NOW_MS + 20)
     assert second is not None
     assert not table.release(first, None)
     assert table.release(second, None)
     assert list(table.to_wake(NOW_MS + 100)) == []
+
+
+def test_who_loses_a_lease_in_the_same_millisecond_does_not_take_the_winners_for_its_own(
+    owner: Owner, memory_database: Database
+) -> None:
+    """The loser's first attempt is lost, and its second finds the lease of the other, with the same end."""
+    table, one = WebhookEndpoints(memory_database), created(memory_database, owner)
+
+    class Overtaken(lossy_endpoint.Endpoint):
+        def _carried_out_in_part(self, _operation: str, _body: bytes) -> None:
+            assert table.acquire(owner, one.endpoint_id, "other", NOW_MS, NOW_MS + 10)
+
+    lost = lossy_endpoint.LOSSES["applied, once without an answer"]
+    with lossy_endpoint.Lossy().over(Overtaken(memory_database._client, lost, at=1)) as client:
+        unsure = WebhookEndpoints(Database(client, memory_database._prefix))
+        assert unsure.acquire(owner, one.endpoint_id, "mine", NOW_MS, NOW_MS + 10) is None
+
+
+def test_who_takes_a_lease_and_loses_the_answer_has_it(owner: Owner, memory_database: Database) -> None:
+    one = created(memory_database, owner)
+    lost = lossy_endpoint.LOSSES["applied, once without an answer"]
+    with lossy_endpoint.Lossy().over(lossy_endpoint.Endpoint(memory_database._client, lost, at=1)) as client:
+        unsure = WebhookEndpoints(Database(client, memory_database._prefix))
+        assert unsure.acquire(owner, one.endpoint_id, "mine", NOW_MS, NOW_MS + 10)
 
 
 def test_a_stopped_endpoint_is_woken_no_more_and_has_no_lease(store: Database, owner: Owner) -> None:
@@ -112,8 +137,9 @@ def test_a_stopped_endpoint_is_woken_no_more_and_has_no_lease(store: Database, o
     stopped = table.stop(owner, one.endpoint_id, EndpointStatus.PAUSED, "why", "place", NOW_MS)
     assert stopped is not None
     assert (stopped.reason, stopped.cursor, stopped.stopped_at_ms) == ("why", "place", NOW_MS)
-    assert table.stop(owner, one.endpoint_id, EndpointStatus.ENDED, "other", None, NOW_MS + 1) is None
-    assert table.acquire(owner, one.endpoint_id, NOW_MS, NOW_MS + 10) is None
+    assert table.stop(owner, one.endpoint_id, EndpointStatus.ENDED, "other", None, NOW_MS + 1) == stopped
+    assert table.stop(owner, one.endpoint_id, EndpointStatus.ENDED, "other", None, NOW_MS, "https://b.example/") is None
+    assert table.acquire(owner, one.endpoint_id, "lease", NOW_MS, NOW_MS + 10) is None
     assert table.note(one, NOW_MS) is None
     assert (owner, one.endpoint_id) not in list(table.to_wake(NOW_MS + 100))
 
@@ -128,7 +154,7 @@ def test_a_rotation_moves_to_the_next_secret(store: Database, owner: Owner) -> N
 
 def test_a_lease_is_not_given_back_past_a_note(store: Database, owner: Owner) -> None:
     table, one = WebhookEndpoints(store), created(store, owner)
-    held = table.acquire(owner, one.endpoint_id, NOW_MS, NOW_MS + 10)
+    held = table.acquire(owner, one.endpoint_id, "lease", NOW_MS, NOW_MS + 10)
     assert held is not None
     noted = table.note(one, NOW_MS + 1)
     assert noted is not None
@@ -137,7 +163,7 @@ def test_a_lease_is_not_given_back_past_a_note(store: Database, owner: Owner) ->
     assert table.release(noted, NOW_MS + 5)
     assert (owner, one.endpoint_id) not in list(table.to_wake(NOW_MS + 4))
     assert (owner, one.endpoint_id) in list(table.to_wake(NOW_MS + 5))
-    held = table.acquire(owner, one.endpoint_id, NOW_MS, NOW_MS + 10)
+    held = table.acquire(owner, one.endpoint_id, "lease", NOW_MS, NOW_MS + 10)
     assert held is not None
     assert table.release(held, None)
 

@@ -32,6 +32,8 @@ CUSTOMERS_MAX = 100
 WAITING_MAX = 10_000
 """Deliveries that may wait for one endpoint; the deliverer pauses it above that."""
 DESCRIPTION_CHARACTERS_MAX = 200
+CLOCKS_MS = 2_000
+"""How far the clocks of two processes may be apart."""
 EVERYTHING = "*"
 TYPE_PATTERN = r"\*|[A-Za-z][A-Za-z0-9_]{0,59}(\.[a-z][a-z0-9_]{0,59})?(\.\*)?"
 """A type of event, ``*``, or a prefix such as ``order.*``."""
@@ -120,8 +122,9 @@ class Endpoint:
 
     generation: number of its secret. previous_until_ms: until when the secret before it signs too.
 
-    notes: how often deliveries were noted for it. noted_at_ms: when last. busy_until_ms: end of the lease of the
-    deliverer that works for it; 0 for none. wake_at_ms: when a deliverer looks at it next; None for never.
+    notes: how often deliveries were noted for it. noted_at_ms: when last. lease: unique name of the lease of the
+    deliverer that works for it, None for none; busy_until_ms: its end, 0 for none. wake_at_ms: when a deliverer looks
+    at it next; None for never.
     """
 
     owner: Owner
@@ -139,6 +142,7 @@ class Endpoint:
     previous_until_ms: int = 0
     notes: int = 0
     noted_at_ms: int = 0
+    lease: str | None = None
     busy_until_ms: int = 0
     wake_at_ms: int | None = None
 
@@ -153,6 +157,10 @@ class Endpoint:
             and (self.owner.subject is None or self.owner.subject in event.receivers)
             and (not self.customers or not event.receivers.isdisjoint(map(customer_subject, self.customers)))
         )
+
+    def was_active(self, at_ms: int) -> bool:
+        """Return whether it was active at this time, or may have been by another process's clock (T170)."""
+        return self.is_active or (self.stopped_at_ms is not None and at_ms < self.stopped_at_ms + CLOCKS_MS)
 
     def generations(self, now_ms: int) -> Sequence[int]:
         """Return the numbers of the secrets that sign now, newest first."""

@@ -20,6 +20,7 @@ from chalicelib.domain.webhooks.retries import next_attempt_ms
 from chalicelib.domain.webhooks.signing import secrets_of, signed_headers
 from chalicelib.services.webhooks.sending import Answer, Send
 from chalicelib.services.webhooks.starting import Start, start_or_leave
+from chalicelib.support.clock import new_id
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import Runner
@@ -91,19 +92,20 @@ class Deliverer:
         now_ms = self._clock_ms()
         for owner, endpoint_id in self._endpoints.to_wake(now_ms + ENDPOINT_LEASE_MS):
             endpoint = self._endpoints.find(owner, endpoint_id)
-            if endpoint is not None and endpoint.busy_until_ms:
+            if endpoint is not None and endpoint.lease:
                 self._endpoints.release(endpoint, now_ms)
 
     def run(self, owner: Owner, endpoint_id: str, delivery_ids: Sequence[str] = ()) -> None:
         """Make an endpoint's due deliveries, these first. Returns at once where another deliverer is at work."""
         now_ms = self._clock_ms()
-        endpoint = self._endpoints.acquire(owner, endpoint_id, now_ms, now_ms + ENDPOINT_LEASE_MS)
+        lease, until_ms = new_id("lease"), now_ms + ENDPOINT_LEASE_MS
+        endpoint = self._endpoints.acquire(owner, endpoint_id, lease, now_ms, until_ms)
         if endpoint is None or self._is_full(endpoint):
             return
-        ends_ms, lease_ms = now_ms + RUN_MS, endpoint.busy_until_ms
+        ends_ms = now_ms + RUN_MS
         due, has_looked, together = list(delivery_ids), False, self._side_by_side()
         while (found := self._endpoints.find(owner, endpoint_id)) and found.is_active:
-            if found.busy_until_ms != lease_ms:
+            if found.lease != lease:
                 return
             due = due or self._deliveries.waiting(endpoint_id, self._clock_ms(), WAITING_READ_MAX)
             if self._clock_ms() >= ends_ms:
@@ -147,9 +149,8 @@ class Deliverer:
             self._deliveries.delivered(claimed, answer.said, now_ms)
             return
         next_ms = next_attempt_ms(claimed.attempts, now_ms, self._draw(), answer.retry_after_s)
-        if answer.is_gone:
-            self._stop(endpoint, EndpointStatus.ENDED, ENDED)
-        if answer.is_gone or next_ms is None:
+        has_ended = answer.is_gone and self._stop(endpoint, EndpointStatus.ENDED, ENDED)
+        if has_ended or next_ms is None:
             self._deliveries.buried(claimed, answer.said, now_ms)
             logger.warning("a webhook is a dead letter", endpoint=endpoint.endpoint_id, delivery=delivery_id)
         else:
@@ -161,11 +162,17 @@ class Deliverer:
         headers = signed_headers(secrets, delivery.delivery_id, delivery.payload, now_ms)
         return self._send(endpoint.url, headers | {"webhook-event": delivery.type}, delivery.payload)
 
-    def _stop(self, endpoint: Endpoint, status: EndpointStatus, reason: str) -> None:
-        """Stop an endpoint and note from which place of the feed on it misses events."""
-        cursor, now_ms = self._cursor_of(endpoint.owner), self._clock_ms()
-        self._endpoints.stop(endpoint.owner, endpoint.endpoint_id, status, reason, cursor, now_ms)
-        logger.warning("a webhook endpoint is stopped", endpoint=endpoint.endpoint_id, reason=reason)
+    def _stop(self, endpoint: Endpoint, status: EndpointStatus, reason: str) -> bool:
+        """Stop an endpoint and note from which place of the feed on it misses events.
+
+        Return whether it is stopped: not if it has another URL by now, of which an answer of this one says nothing.
+        """
+        owner, endpoint_id = endpoint.owner, endpoint.endpoint_id
+        cursor, now_ms = self._cursor_of(owner), self._clock_ms()
+        stopped = self._endpoints.stop(owner, endpoint_id, status, reason, cursor, now_ms, endpoint.url)
+        if stopped is not None:
+            logger.warning("a webhook endpoint is stopped", endpoint=endpoint_id, reason=stopped.reason)
+        return stopped is not None
 
     def _next_wake_ms(self, endpoint: Endpoint) -> int | None:
         """Return when the endpoint is looked at next: for its first retry, or once more because the index may lag."""

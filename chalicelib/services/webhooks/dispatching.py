@@ -6,6 +6,9 @@ whatever batch, changes nothing. Where nobody has an endpoint, nothing is writte
 **Which endpoints there are** is read consistently and remembered for CACHE_S. Whoever makes or resumes an endpoint
 waits longer than that before it answers (``endpoints.SETTLE_S``): so every event that is decided after the answer
 reaches the endpoint, although no process is told of it.
+
+**An endpoint that has stopped** has what was decided before noted (T170): a stream may be late, and the cursor that its
+owner is shown begins behind it.
 """
 
 from __future__ import annotations
@@ -45,8 +48,9 @@ class Dispatcher:
         OutcomeUnknown: call it again.
         """
         for owner in _owners(instance, events):
-            for endpoint in self._active(owner):
-                self._note(endpoint, [event for event in events if endpoint.wants(event)])
+            for endpoint in self._endpoints_of(owner):
+                wanted = [event for event in events if endpoint.wants(event) and endpoint.was_active(event.at_ms)]
+                self._note(endpoint, wanted)
 
     def _note(self, endpoint: Endpoint, events: list[FeedEvent]) -> None:
         if not events:
@@ -68,12 +72,12 @@ class Dispatcher:
         if noted is not None and noted.is_active and noted.busy_until_ms <= now_ms:
             start_or_leave(self._start, endpoint.owner, endpoint.endpoint_id, [one.delivery_id for one in deliveries])
 
-    def _active(self, owner: Owner) -> list[Endpoint]:
-        """Return an owner's active endpoints, as they were read CACHE_S ago at most."""
+    def _endpoints_of(self, owner: Owner) -> list[Endpoint]:
+        """Return an owner's endpoints, as they were read CACHE_S ago at most."""
         now_s = self._now_s()
         known = self._known.get(owner)
         if known is None or known[0] <= now_s:
-            known = now_s + CACHE_S, self._endpoints.active_of(owner)
+            known = now_s + CACHE_S, self._endpoints.readable_of(owner)
             self._known.set(owner, known)
         return known[1]
 

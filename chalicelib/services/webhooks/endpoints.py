@@ -122,7 +122,9 @@ class EndpointDesk:
         """
         cursor, now_ms = self._cursor_of(owner), self._clock_ms()
         stopped = self._endpoints.stop(owner, endpoint_id, EndpointStatus.PAUSED, PAUSED_BY_OWNER, cursor, now_ms)
-        return stopped or self.get(owner, endpoint_id)
+        if stopped is None:
+            raise UnknownEndpoint(endpoint_id)
+        return stopped
 
     def resume(self, owner: Owner, endpoint_id: str) -> Endpoint:
         """Make an endpoint active again; what waits is sent. Raises UnknownEndpoint."""

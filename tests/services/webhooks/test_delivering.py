@@ -10,6 +10,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from chalicelib.domain.feed.event import PUBLIC, customer_subject
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.webhooks.endpoint import (
+    CLOCKS_MS,
     DeliveryStatus,
     EndpointNotActive,
     EndpointStatus,
@@ -129,8 +130,8 @@ def test_an_event_that_is_decided_once_an_endpoint_is_made_or_resumed_reaches_it
     hooks.now_ms += int(SETTLE_S * 1000)
     hooks.receive(event(2))
     hooks.desk.pause(OPERATOR, one.endpoint_id)
-    hooks.now_ms += int(SETTLE_S * 1000)
-    hooks.receive(event(3))
+    hooks.now_ms += CLOCKS_MS
+    hooks.receive(event(3, at_ms=hooks.now_ms))
     hooks.desk.resume(OPERATOR, one.endpoint_id)
     assert slept == [SETTLE_S] * 2
     hooks.now_ms += int(SETTLE_S * 1000)
@@ -180,8 +181,8 @@ def test_an_endpoint_that_is_gone_ends_and_says_from_where_events_are_missing(ho
     hooks.work()
     ended = hooks.desk.get(OPERATOR, one.endpoint_id)
     assert (ended.status, ended.reason, ended.cursor) == (EndpointStatus.ENDED, delivering.ENDED, "place")
-    hooks.now_ms += 2_000
-    hooks.receive(event(2))
+    hooks.now_ms += CLOCKS_MS
+    hooks.receive(event(2, at_ms=hooks.now_ms))
     hooks.sweep(after_s=DAY_S)
     assert len(hooks.receiver.requests) == 1
     assert hooks.desk.delivery(OPERATOR, one.endpoint_id, event(1).event_id).status is DeliveryStatus.DEAD
@@ -189,6 +190,46 @@ def test_an_endpoint_that_is_gone_ends_and_says_from_where_events_are_missing(ho
         hooks.desk.redeliver(OPERATOR, one.endpoint_id, event(1).event_id)
     with pytest.raises(EndpointNotActive):
         hooks.desk.test(OPERATOR, one.endpoint_id)
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_an_answer_of_an_earlier_url_does_not_end_an_endpoint(hooks: Hooks, is_removed: bool) -> None:
+    """The owner moves the endpoint, or removes it, while the receiver at the earlier URL answers 410."""
+    one, moved = hooks.endpoint(), "https://moved.example.com/in"
+    hooks.receive(event())
+
+    def posting(url: str, headers: dict[str, str], body: bytes) -> Answer:
+        hooks.receiver(url, headers, body)
+        if url == moved:
+            return OK
+        if is_removed:
+            nobody(hooks.desk.remove)(OPERATOR, one.endpoint_id)
+        else:
+            nobody(hooks.desk.change)(OPERATOR, one.endpoint_id, url=moved)
+        return Answer(410, "410")
+
+    hooks.deliverer._send = posting
+    hooks.work()
+    hooks.sweep(after_s=PAUSES_S[0])
+    if is_removed:
+        assert hooks.desk.all(OPERATOR) == []
+    else:
+        assert hooks.desk.get(OPERATOR, one.endpoint_id).is_active
+        assert [request.url for request in hooks.receiver.requests] == [URL, moved]
+
+
+def test_t170_what_was_decided_before_an_endpoint_stopped_is_sent_once_it_is_resumed(hooks: Hooks) -> None:
+    """The stream is late, and the cursor that the owner is shown begins behind the event."""
+    one = hooks.endpoint()
+    before = event(1, at_ms=hooks.now_ms)
+    hooks.desk.pause(OPERATOR, one.endpoint_id)
+    hooks.now_ms += 60_000
+    hooks.receive(before, event(2, at_ms=hooks.now_ms))
+    hooks.work()
+    assert hooks.receiver.requests == []
+    hooks.desk.resume(OPERATOR, one.endpoint_id)
+    hooks.work()
+    assert hooks.receiver.ids == [before.event_id]
 
 
 def test_a_receiver_that_is_busy_says_when_to_come_again(hooks: Hooks) -> None:
