@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -144,6 +145,14 @@ def embedded_database(embedded_engine_url: str) -> Iterator[Database]:
     create_own_tables(client, prefix)
     yield Database(client, prefix)
     drop_own_tables(client, prefix)
+
+
+@pytest.fixture
+def no_logs() -> Iterator[None]:
+    """Nothing is logged: the tracebacks of thousands of faults would take most of the time."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture

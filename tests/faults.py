@@ -217,21 +217,26 @@ class FaultyClient(WatchedClient):
         self, client: Any, fault: Fault, *, at: int = 0, operation: str | frozenset[str] | None = None
     ) -> None:
         super().__init__(client, self._count)
-        self._fault = fault
-        self._strikes_at = at
+        self.fault = fault
+        self.at = at
         self._counted = frozenset((operation,)) if isinstance(operation, str) else operation
         self.calls = 0
 
     def strike_at(self, call: int) -> None:
         """Strike at this call, counted from now (1 is the next)."""
-        self.calls, self._strikes_at = 0, call
+        self.calls, self.at = 0, call
+
+    def stop(self) -> None:
+        """Strike no more; ``has_struck`` stays."""
+        if not self.has_struck:
+            self.at = 0
 
     @property
     def has_struck(self) -> bool:
-        return 0 < self._strikes_at <= self.calls
+        return 0 < self.at <= self.calls
 
     def _count(self, operation: str, call: Call) -> Any:
         if self._counted is not None and operation not in self._counted:
             return call()
         self.calls += 1
-        return self._fault(operation, call) if self.calls == self._strikes_at else call()
+        return self.fault(operation, call) if self.calls == self.at else call()

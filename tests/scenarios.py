@@ -33,12 +33,18 @@ class Scenario:
 
     def world(self, database: Database) -> World:
         """Build it in empty tables: three customers, fees for both sides."""
-        world = World(database, **{"maker_fee_bps": 5, "taker_fee_bps": 15, **self.config})
-        for customer in CUSTOMERS:
-            world.credit(customer, BASE, FUNDS)
-            world.credit(customer, QUOTE, FUNDS)
+        world = funded(database, **{"maker_fee_bps": 5, "taker_fee_bps": 15, **self.config})
         self.build(world)
         return world
+
+
+def funded(database: Database, funds: int = FUNDS, **config: Any) -> World:
+    """Make a book of these settings, whose customers have these funds of both assets."""
+    world = World(database, **config)
+    for customer in CUSTOMERS:
+        for asset in (BASE, QUOTE):
+            world.credit(customer, asset, funds)
+    return world
 
 
 def rest(world: World) -> None:

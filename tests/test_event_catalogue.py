@@ -31,12 +31,11 @@ from chalicelib.support.clock import now_ms
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.outbox import outbox_entry_of
 from infra.settings import ROOT
-from infra.tables import create_tables
 from tests.domain.books.orders import AT_MS, BUY, SELL, a_book, change_to, limit
 from tests.domain.books.test_parked import stop
-from tests.memory import MemoryDynamoDB
+from tests.in_memory import database_of, empty_tables
 from tests.services.escrow.world import EscrowWorld
-from tests.services.signed.market import PREFIX, TAKER, Market, database_of, open_market
+from tests.services.signed.market import TAKER, Market, open_market
 
 PAGE = ROOT / "docs" / "events.md"
 REGISTRY = {
@@ -82,8 +81,7 @@ def told(book: Book, commands: list[tuple[Command, int]]) -> list[FeedEvent]:
 
 def signed_events() -> list[FeedEvent]:
     """A signed order that is locked, asked to be cancelled and given back; and what its parties were credited."""
-    client = MemoryDynamoDB()
-    create_tables(client, PREFIX)  # type: ignore[arg-type]
+    client = empty_tables()
     open_market(database_of(client))
     market = Market(database_of(client), now_ms() // 1000)
     market.create()
@@ -95,9 +93,8 @@ def signed_events() -> list[FeedEvent]:
 
 def escrow_events() -> list[FeedEvent]:
     """An escrow order that is paid and one that is called off."""
-    client: Any = MemoryDynamoDB()
-    create_tables(client, "escrow")
-    world = EscrowWorld(Database(client, "escrow", pause=lambda _seconds: None))
+    client = empty_tables()
+    world = EscrowWorld(database_of(client))
     world.deposit(200)
     world.paid()
     return outbox_events(world.database)

@@ -33,11 +33,10 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.tenants import Tenants
 from chalicelib.wiring.book import new_book_desk
 from infra.openapi.document import DESCRIPTIONS, EXAMPLES, Sent, operation_id, written
-from infra.tables import create_tables
 from tests.apis.escrow.desk import CARD, KEY, MASTER_KEY, OPERATOR_KEY, Desk, callback_sender, data_of
 from tests.apis.taker.desk import ASSET, MAKER, TAKER, connect_message, new_desk, sign_message
 from tests.apis.trade.cases import desk_of_ben, open_market, place, placed
-from tests.memory import MemoryDynamoDB
+from tests.in_memory import database_of, empty_tables
 from tests.recording import nobody
 from tests.services.escrow.world import INSTANCE as ESCROW_INSTANCE
 from tests.waiting import Waiting
@@ -64,9 +63,8 @@ class Scene:
 
 
 def tables() -> Database:
-    client: Any = MemoryDynamoDB()
-    create_tables(client, "examples")
-    return Database(client, "examples", pause=lambda _seconds: None)
+    client = empty_tables()
+    return database_of(client)
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from benchmarks.book_paths import one_to_one, one_to_one_in_tens, rest_and_cancel, takers_against_one_maker
@@ -13,8 +11,7 @@ from benchmarks.desk_paths import escrow_path, signed_path
 from benchmarks.page import COLUMNS
 from chalicelib.tables.dynamodb import Database
 from infra.settings import ROOT
-from infra.tables import create_tables
-from tests.memory import MemoryDynamoDB
+from tests.in_memory import database_of, empty_tables
 
 ORDERS = 20
 CLOCK = 0.11
@@ -25,9 +22,8 @@ FIGURES = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
 
 @pytest.fixture
 def tables() -> Database:
-    client: Any = MemoryDynamoDB()
-    create_tables(client, "costs")
-    return Database(client, "costs")
+    client = empty_tables()
+    return database_of(client)
 
 
 def units_of(path: Path) -> dict[str, float]:

@@ -9,7 +9,6 @@ All of it also on an engine that does not know a transaction again by its reques
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -38,11 +37,12 @@ from chalicelib.tables.writes import ConditionFailed, Put, Update
 from chalicelib.wiring.book import new_book_desk
 from chalicelib.wiring.taker import new_taker_desk
 from chalicelib.wiring.trade import new_trade_desk
-from infra.tables import create_tables, table_definitions
+from infra.tables import table_definitions
 from tests.apis.book.desk import Desk, open_desk
 from tests.apis.escrow import desk as escrow_api
 from tests.apis.taker import desk as taker
 from tests.apis.trade import desk as trade
+from tests.in_memory import PREFIX, database_of, empty_tables
 from tests.invariants import check_invariants
 from tests.lossy_endpoint import ATTEMPTS_MAX, BATCH_LOSSES, LOSSES, NEVER_APPLIED, CuttingServer, Endpoint, Lossy
 from tests.memory import MemoryDynamoDB
@@ -55,7 +55,6 @@ from tests.services.signed import test_faults as signed
 from tests.services.signed.market import Market, open_market
 from tests.world import BASE, INSTANCE, QUOTE, World
 
-PREFIX = "lost"
 TABLES = [one.name.removeprefix("any-") for one in table_definitions("any")]
 WRITES_MAX = 40
 APPLIED = [name for name in LOSSES if name != NEVER_APPLIED]
@@ -77,21 +76,7 @@ SWEPT = {
 swept = pytest.mark.parametrize(("loss", "knows_tokens"), SWEPT.items(), ids=SWEPT)
 
 
-@pytest.fixture(autouse=True)
-def _no_logs() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
-
-
-def database_of(client: Any) -> Database:
-    return Database(client, PREFIX, pause=lambda _seconds: None)
-
-
-def empty_tables() -> MemoryDynamoDB:
-    client = MemoryDynamoDB()
-    create_tables(client, PREFIX)  # type: ignore[arg-type]
-    return client
+pytestmark = pytest.mark.usefixtures("no_logs")
 
 
 def copied(tables: MemoryDynamoDB, *, knows_tokens: bool) -> MemoryDynamoDB:

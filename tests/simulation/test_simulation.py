@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 from unittest.mock import patch
@@ -15,10 +13,8 @@ import pytest
 from chalicelib.domain.books.feed import events_of
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.services.books.projection import Projector
-from chalicelib.tables.dynamodb import Database
 from infra.settings import ROOT
-from infra.tables import create_tables
-from tests.memory import MemoryDynamoDB
+from tests.in_memory import database_of, empty_tables
 from tests.scenarios import SCENARIOS
 from tests.simulation import projectors
 from tests.simulation.interleavings import explore_scenario
@@ -28,11 +24,7 @@ from tests.simulation.world import Simulation, Summary
 SEEDS, SEEDS_A_TEST = 200, 20
 
 
-@pytest.fixture(autouse=True)
-def _no_logs() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("no_logs")
 
 
 @cache
@@ -99,9 +91,8 @@ def test_no_part_of_the_projectors_rule_can_be_left_out(part: str) -> None:
 
 def test_a_matcher_that_only_decides_would_take_an_order_twice() -> None:
     """Projectors need more than this rule: deduplication reads order rows, which would trail the matcher."""
-    client: Any = MemoryDynamoDB()
-    create_tables(client, "orders")
-    world = SCENARIOS["cross"].world(Database(client, "orders"))
+    client = empty_tables()
+    world = SCENARIOS["cross"].world(database_of(client))
     with patch.object(Projector, "project", lambda *_: None):
         for _ in range(2):
             assert world.deliver() == []

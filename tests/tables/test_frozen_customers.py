@@ -7,11 +7,10 @@ from contextlib import suppress
 import pytest
 
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.frozen_customers import FrozenCustomers
 from chalicelib.tables.tenants import Tenants
-from infra.tables import create_tables
 from tests.faults import FAULTS, Died, FaultyClient
+from tests.in_memory import database_of, empty_tables
 from tests.memory import MemoryDynamoDB
 
 INSTANCE, OTHER = "inst_demo0001", "inst_demo0002"
@@ -20,14 +19,9 @@ LONG = "\U0001f600" * 256
 """The longest name: 1,024 bytes."""
 
 
-def database_of(client: object) -> Database:
-    return Database(client, "frozen", pause=lambda _seconds: None)  # type: ignore[arg-type]
-
-
 @pytest.fixture
 def client() -> MemoryDynamoDB:
-    client = MemoryDynamoDB()
-    create_tables(client, "frozen")  # type: ignore[arg-type]
+    client = empty_tables()
     for ref in ("demo0001", "demo0002"):
         tenants_of(client).create_instance(ref, {"trading"})
     return client

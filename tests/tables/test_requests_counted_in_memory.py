@@ -16,9 +16,8 @@ from chalicelib.support.bounded_cache import BoundedCache
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rate_limits import MinuteCounts, RateLimits
-from infra.tables import create_tables
 from tests.faults import FaultyClient, WatchedClient, raising, refusal
-from tests.memory import MemoryDynamoDB
+from tests.in_memory import database_of, empty_tables
 from tests.services.books.test_races import THREADS, at_once
 
 NOW_US = 1_736_937_000 * SECOND_US
@@ -30,9 +29,8 @@ scopes = (f"scope-{number}" for number in count())
 
 
 def memory_tables() -> Database:
-    client: Any = MemoryDynamoDB()
-    create_tables(client, "test")
-    return Database(client, "test", pause=lambda _seconds: None)
+    client = empty_tables()
+    return database_of(client)
 
 
 TABLES = memory_tables()

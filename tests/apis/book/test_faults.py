@@ -15,10 +15,9 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rows import Row
 from chalicelib.tables.writes import Put, TransactionRefused, Update
 from chalicelib.wiring import book as wiring_of_book
-from infra.tables import create_tables
 from tests.apis.book.desk import Desk, open_desk
 from tests.faults import FaultyClient, raising
-from tests.memory import MemoryDynamoDB
+from tests.in_memory import database_of, empty_tables
 from tests.world import QUOTE, World
 
 CALLS_MAX = 40
@@ -72,10 +71,9 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
     for module in (api, wiring_of_book):
         monkeypatch.setattr(module, "now_ms", clock.now_ms)
     for call in range(1, CALLS_MAX):
-        client: Any = MemoryDynamoDB()
-        create_tables(client, "faults")
+        client = empty_tables()
         faulty = FaultyClient(client, raising(error, after=after))
-        desk: Desk = open_desk(World(Database(faulty, "faults")), rate_limit=100)  # type: ignore[arg-type]
+        desk: Desk = open_desk(World(database_of(faulty)), rate_limit=100)
         before = uncounted(desk)
         faulty.strike_at(call)
         response = desk.place(headers=HEADERS)

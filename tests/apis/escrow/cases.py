@@ -20,14 +20,11 @@ from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.webhooks.endpoint import merchant_owner
 from chalicelib.services.webhooks.endpoints import EndpointDesk
 from chalicelib.services.webhooks.starting import left_to_sweep
-from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
 from tests.apis.escrow.desk import KEY, OPERATOR_KEY, SHOP, Desk, data_of, errors_of, page_of
-from tests.memory import MemoryDynamoDB
+from tests.in_memory import database_of, empty_tables
 from tests.services.escrow.world import INSTANCE, SANDBOX_EUR, Happened
 from tests.services.escrow.world import happened as events_of_scope
 
-PREFIX = "escrow"
 URL = "https://hooks.example.com/"
 NOW = "2025-02-19T21:20:00Z"
 STATUSES = tuple(status.value for status in Status)
@@ -43,9 +40,8 @@ DRAWN = ("public_id", "buyer_link", "seller_link", "qr_link", "uuid", "self", "c
 
 @cache
 def _opened() -> tuple[Any, Desk]:
-    client: Any = MemoryDynamoDB()
-    create_tables(client, PREFIX)
-    return client, Desk(Database(client, PREFIX, pause=lambda _seconds: None))
+    client = empty_tables()
+    return client, Desk(database_of(client))
 
 
 def new_desk() -> Desk:
@@ -56,7 +52,7 @@ def new_desk() -> Desk:
 def copied(desk: Desk) -> Desk:
     """Return the same desk over a copy of its tables."""
     client: Any = desk.database._client
-    return desk.over(Database(client.clone(), PREFIX, pause=lambda _seconds: None))
+    return desk.over(database_of(client.clone()))
 
 
 @cache

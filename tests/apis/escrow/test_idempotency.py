@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from chalicelib.tables.dynamodb import Database
 from tests.apis.escrow.desk import Desk, data_of, errors_of, page_of
 from tests.faults import ENDPOINT, Call, WatchedClient, after_another
+from tests.in_memory import database_of
 
 KEY = {"idempotency-key": "order-0001"}
 JSON = "application/json"
@@ -62,7 +62,7 @@ def test_a_deposit_of_a_known_reference_under_a_new_key_moves_nothing_and_keeps_
 
 def watched(desk: Desk, fault: Any) -> Desk:
     client: Any = WatchedClient(desk.database._client, fault)
-    return desk.over(Database(client, "escrow", pause=lambda _seconds: None))
+    return desk.over(database_of(client))
 
 
 def test_whose_answer_was_lost_finds_it_under_the_key(desk: Desk) -> None:

@@ -15,11 +15,11 @@ from benchmarks.meter import Cost, Meter
 from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.order import Customer, Links, Order
 from chalicelib.domain.tenancy.instances import World
-from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_rows import row_of_order
 from tests.apis.escrow.cases import new_desk
 from tests.apis.escrow.desk import Desk, ids_of, page_of
 from tests.case_tables import cases
+from tests.in_memory import PREFIX, database_of
 from tests.services.escrow.world import SANDBOX_EUR, eur
 
 
@@ -287,8 +287,8 @@ def with_history(desk: Desk, orders: int) -> tuple[Desk, Meter]:
     copies = (replace(released, order_id=number) for number in range(2, orders + 1))
     desk.database.put_many("escrows", map(row_of_order, copies))
     desk.database.write(desk.escrows.count(released.scope, orders=orders - 1))
-    client: Any = Meter(desk.database._client, "escrow")
-    return desk.over(Database(client, "escrow")), client
+    client: Any = Meter(desk.database._client, PREFIX)
+    return desk.over(database_of(client)), client
 
 
 def read_of(desk: Desk, meter: Meter, query: str) -> tuple[int, Cost]:

@@ -41,8 +41,7 @@ from chalicelib.tables.rows import Row
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.tokens import Tokens
 from chalicelib.wiring.taker import new_taker_desk
-from infra.tables import create_tables
-from tests.memory import MemoryDynamoDB
+from tests.in_memory import database_of, empty_tables
 from tests.ordering import in_order
 
 MASTER_KEY = bytes(range(32))
@@ -283,15 +282,14 @@ def open_taker_desk(
 @cache
 def _opened() -> Any:
     """Return the tables of a desk that was just opened; makers may come as often as they like."""
-    client: Any = MemoryDynamoDB()
-    create_tables(client, "taker")
-    open_taker_desk(Database(client, "taker")).change_settings(rate_limit=UNLIMITED)
+    client = empty_tables()
+    open_taker_desk(database_of(client)).change_settings(rate_limit=UNLIMITED)
     return client
 
 
 def new_desk(public_instance: str | None = INSTANCE) -> Desk:
     """Return a desk over tables of its own, as they were when it was opened; everybody has a million of each asset."""
-    database, clock = Database(_opened().clone(), "taker"), Clock()
+    database, clock = database_of(_opened().clone()), Clock()
     served = new_taker_desk(database, master_key=lambda: MASTER_KEY, public_instance=public_instance, clock=clock)
     return Desk(database, served, clock)
 

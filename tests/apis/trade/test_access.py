@@ -13,14 +13,11 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.kit.routing import filled
-from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
 from tests.apis.routes import TRADE_ROUTES
 from tests.apis.trade.desk import PAIR, SignedDesk, data_of, make_token, open_trade_desk
-from tests.memory.client import MemoryDynamoDB
+from tests.in_memory import database_of, empty_tables
 from tests.world import QUOTE, World
 
-PREFIX = "access"
 OTHER_INSTANCE = "inst_other001"
 AT_MS = 2_110_619_200_000
 """2036-11-18: after the credits, which have the time of the run."""
@@ -75,9 +72,8 @@ TELL_NOTHING = ("POST /orders", "POST /orders/cancel-all-after")
 
 def desk_over(customers: bool) -> tuple[SignedDesk, str]:
     """Return cat's desk, and ann's order's id. customers: whether ann and ben have traded and ann has an order left."""
-    client: Any = MemoryDynamoDB()
-    create_tables(client, PREFIX)
-    world = World(Database(client, PREFIX))
+    client = empty_tables()
+    world = World(database_of(client))
     world.now_ms = AT_MS
     ann = open_trade_desk(world, clock=lambda: AT_MS)
     order_id = ID

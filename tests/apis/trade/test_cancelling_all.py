@@ -22,16 +22,14 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.inbox import Inbox
 from chalicelib.tables.orders import Orders
 from chalicelib.wiring.trade import new_trade_desk
-from infra.tables import create_tables
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, data_of, fault_of, open_trade_desk
 from tests.faults import Call, WatchedClient
-from tests.memory import MemoryDynamoDB
+from tests.in_memory import database_of, empty_tables
 from tests.waiting import Waiting
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
 
 NOTHING = (400, 40021, "No orders to cancel.")
 ALL = "/trade/orders/all"
-PREFIX = "all"
 LIMIT, GTC = OrderType.LIMIT, TimeInForce.GTC
 
 
@@ -226,9 +224,8 @@ def test_thousands_of_orders_cost_the_request_some_calls_for_each_hundred_and_th
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The way before made two calls an order in the request, one after the other: 4,600 here."""
-    client: Any = MemoryDynamoDB()
-    create_tables(client, PREFIX)
-    world = World(Database(client, PREFIX))
+    client = empty_tables()
+    world = World(database_of(client))
     desk = open_trade_desk(world)
     world.credit("ann", BASE, MANY)
     for number in range(MANY):
@@ -238,8 +235,8 @@ def test_thousands_of_orders_cost_the_request_some_calls_for_each_hundred_and_th
 
     of_request, of_matcher = Counting(), Counting()
     counted: Any = WatchedClient(client, of_matcher)
-    clock = Clock(Database(counted, PREFIX))
-    matcher = Matcher(Database(counted, PREFIX), lambda: world.now_ms)
+    clock = Clock(database_of(counted))
+    matcher = Matcher(database_of(counted), lambda: world.now_ms)
 
     def match() -> None:
         world.stream_new_commands()
@@ -249,7 +246,7 @@ def test_thousands_of_orders_cost_the_request_some_calls_for_each_hundred_and_th
     clock.meanwhile = match
     monkeypatch.setattr(polling, "time", clock)
     watched: Any = WatchedClient(client, of_request)
-    watching = open_again(desk, Database(watched, PREFIX))
+    watching = open_again(desk, database_of(watched))
 
     response = watching.delete(ALL)
 

@@ -16,11 +16,9 @@ from chalicelib.apis.trade.tickers import price_change_percent
 from chalicelib.domain.books.candles import Candle, Period
 from chalicelib.services.books.market_data import DayOfBook, MarketData
 from chalicelib.tables.candles import Candles
-from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
 from tests.apis.trade.desk import SignedDesk, fault_of
 from tests.apis.trade.rows import DAY_MS, NOW_MS, put_tape
-from tests.memory import MemoryDynamoDB
+from tests.in_memory import database_of, empty_tables
 from tests.tables.test_listing_cost import Reads
 from tests.world import World
 
@@ -96,9 +94,8 @@ def naive_day(entries: list[tuple[int, list[tuple[int, int]]]], now_ms: int, dec
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_a_day_is_what_its_trades_come_to(gaps_s: list[int], later_s: int, start_s: int, draw: random.Random) -> None:
-    client: Any = MemoryDynamoDB()
-    create_tables(client, "day")
-    world = World(Database(client, "day"))
+    client = empty_tables()
+    world = World(database_of(client))
     at_ms, entries = NOW_MS + start_s * 1000, []
     for gap_s in gaps_s:
         at_ms += gap_s * 1000 + draw.randrange(2)

@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.books.vocabulary import BookStatus, OrderStatus
-from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
-from tests.memory import MemoryDynamoDB
+from tests.in_memory import database_of, empty_tables
 from tests.ops.verify.hands import FUNDS, Built
 from tests.world import BASE, QUOTE, World
 
@@ -19,9 +17,8 @@ CUSTOMERS = ("ann", "ben", "cat")
 
 @pytest.fixture(scope="session")
 def built() -> Built:
-    client: Any = MemoryDynamoDB()
-    create_tables(client, "verify")
-    world = World(Database(client, "verify"), maker_fee_bps=500, taker_fee_bps=900)
+    client = empty_tables()
+    world = World(database_of(client), maker_fee_bps=500, taker_fee_bps=900)
     for customer in (*CUSTOMERS, "dan", "eve"):
         world.credit(customer, BASE, FUNDS)
         world.credit(customer, QUOTE, FUNDS)
@@ -82,4 +79,4 @@ def _live_through_everything(world: World) -> None:
 @pytest.fixture
 def world(built: Built) -> World:
     client: Any = built.client.clone()
-    return built.world.over(Database(client, "verify"))
+    return built.world.over(database_of(client))

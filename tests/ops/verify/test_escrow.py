@@ -12,10 +12,9 @@ from chalicelib.domain.escrow.payments import PayoutType
 from chalicelib.ops.verify.report import lines, printed
 from chalicelib.ops.verify.verifier import BookMoves, Verifier
 from chalicelib.services.books.disagreements import Disproved
-from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rows import Row
 from chalicelib.tables.stored_events import content_of, stored
-from infra.tables import create_tables
+from tests.in_memory import database_of, empty_tables
 from tests.memory import MemoryDynamoDB
 from tests.services.escrow.world import INSTANCE, SANDBOX_EUR, EscrowWorld, eur, fee
 
@@ -29,9 +28,8 @@ def built() -> tuple[MemoryDynamoDB, EscrowWorld]:
     1 DRAFT, 2 PENDING_PUBLISH, 3 FAILURE, 4 PUBLISHED, 5 REJECTED, 6 BLOCKED_RELEASE, 7 CANCELLED with a payout, 8
     RELEASED with a fee after a refund, 9 settled, 10 PENDING_RELEASE, 11 cancelled unpaid, 12 rejected and paid back.
     """
-    client: Any = MemoryDynamoDB()
-    create_tables(client, "verify")
-    world = EscrowWorld(Database(client, "verify"))
+    client = empty_tables()
+    world = EscrowWorld(database_of(client))
     desk, scope = world.desk, world.scope
     desk.create_customer(scope, CreateCustomer(email="ANN@x.test", prefix="+34", phone="600"))
     world.deposit(500)
@@ -62,7 +60,7 @@ def built() -> tuple[MemoryDynamoDB, EscrowWorld]:
 @pytest.fixture
 def world(built: tuple[MemoryDynamoDB, EscrowWorld]) -> EscrowWorld:
     client: Any = built[0].clone()
-    return built[1].over(Database(client, "verify"))
+    return built[1].over(database_of(client))
 
 
 def told(world: EscrowWorld) -> str:

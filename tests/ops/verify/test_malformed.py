@@ -20,9 +20,10 @@ from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.disagreements import Disproved
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rows import encode
-from infra.tables import create_tables, table_definitions
+from infra.tables import table_definitions
 from tests.apis.taker.desk import NOW_S, UNIT, open_taker_desk
 from tests.faults import FULL_SWEEP
+from tests.in_memory import database_of, empty_tables
 from tests.memory import MemoryDynamoDB
 from tests.ops.verify.hands import Built
 from tests.services.escrow.world import EscrowWorld, eur, fee
@@ -87,9 +88,9 @@ def malformed(table: str, item: Item) -> Iterator[tuple[str, str, Item]]:
             yield name, str(other), item | {name: other}
 
 
-def unseen(client: MemoryDynamoDB, prefix: str) -> list[str]:
+def unseen(client: MemoryDynamoDB) -> list[str]:
     """Return what was done to which attribute and not told; raises what verifying raises but for findings."""
-    database = Database(client, prefix)  # type: ignore[arg-type]
+    database = database_of(client)
     Verifier(database).verify(None)
     found = []
     for table, item in examples(client, database):
@@ -109,25 +110,24 @@ def unseen(client: MemoryDynamoDB, prefix: str) -> list[str]:
     return found
 
 
-def of_books(built: Built) -> tuple[MemoryDynamoDB, str]:
-    return built.client.clone(), "verify"
+def of_books(built: Built) -> MemoryDynamoDB:
+    return built.client.clone()
 
 
-def of_takers(_built: Built) -> tuple[MemoryDynamoDB, str]:
-    client: Any = MemoryDynamoDB()
-    create_tables(client, "takers")
-    desk = open_taker_desk(Database(client, "takers"))
+def of_takers(_built: Built) -> MemoryDynamoDB:
+    client = empty_tables()
+    desk = open_taker_desk(database_of(client))
     orders = [desk.created(nonce=nonce, deadline=NOW_S + 9000) for nonce in range(3)]
     for order in orders[:2]:
         desk.lock(order, reference_id="first")
     desk.fill(orders[0], UNIT, reference_id="first")
-    return client, "takers"
+    return client
 
 
 def test_a_fraction_is_reported_with_its_row_and_never_cut(built: Built) -> None:
     """The one that was found: 1000.9 was read as 1000."""
-    client, prefix = of_books(built)
-    database = Database(client, prefix)  # type: ignore[arg-type]
+    client = of_books(built)
+    database = database_of(client)
     row = next(one for one in database.scan("accounts") if one["entry"].startswith("balance/"))
     item = encode(row) | {"available": {"N": f"{row['available']}.9"}}
     client.put_item(TableName=database.name("accounts"), Item=item)
@@ -135,19 +135,18 @@ def test_a_fraction_is_reported_with_its_row_and_never_cut(built: Built) -> None
         Verifier(database).verify(None)
 
 
-def of_escrows(_built: Built) -> tuple[MemoryDynamoDB, str]:
-    client: Any = MemoryDynamoDB()
-    create_tables(client, "escrows")
-    world = EscrowWorld(Database(client, "escrows"))
+def of_escrows(_built: Built) -> MemoryDynamoDB:
+    client = empty_tables()
+    world = EscrowWorld(database_of(client))
     world.deposit(500)
     world.order()
     released = world.paid(60, fee_terms=fee(of=10))
     world.desk.reimburse(world.scope, released.order_id, Reimburse(eur(10)))
     world.desk.validate(world.scope, released.order_id, auto_accept=True)
-    return client, "escrows"
+    return client
 
 
 @pytest.mark.parametrize("tables", [of_books, of_takers, of_escrows])
-def test_every_malformed_row_is_reported(built: Built, tables: Callable[[Built], tuple[MemoryDynamoDB, str]]) -> None:
-    found = unseen(*tables(built))
+def test_every_malformed_row_is_reported(built: Built, tables: Callable[[Built], MemoryDynamoDB]) -> None:
+    found = unseen(tables(built))
     assert found == [], "\n".join(found)

@@ -14,8 +14,8 @@ from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.ops.verify.verifier import BookMoves, Verifier
 from chalicelib.services.books.disagreements import Disproved
 from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
 from tests.faults import FULL_SWEEP, Call, Died, Fault, FaultyClient, WatchedClient, raising
+from tests.in_memory import database_of, empty_tables
 from tests.memory import MemoryDynamoDB
 from tests.ops.verify.hands import account, edit, journal, remove, rows
 from tests.services.escrow.world import EscrowWorld
@@ -94,7 +94,6 @@ def test_a_disagreement_of_a_quiet_book_is_reported_after_one_reading(world: Wor
     assert watch.readings == 1
 
 
-PREFIX = "verify"
 PAGE_BYTES = 700
 """Of a scan: some rows, so that most of a reading's calls come between two rows."""
 Work = Callable[[Database], None]
@@ -119,12 +118,12 @@ def agrees_whatever_comes_before_which_call(client: MemoryDynamoDB, *works: Work
     """
     client._page_bytes_max = PAGE_BYTES
     counting: Any = FaultyClient(client.clone(), lambda _, call: call())
-    Verifier(Database(counting, PREFIX)).verify(None)
+    Verifier(database_of(counting)).verify(None)
     for at in range(1, counting.calls + 1, 1 if FULL_SWEEP else 3):
         tables: Any = client.clone()
-        beside = Database(tables, PREFIX)
+        beside = database_of(tables)
         watched: Any = WatchedClient(tables, before(at, [partial(work, beside) for work in works]))
-        Verifier(Database(watched, PREFIX)).verify(None)
+        Verifier(database_of(watched)).verify(None)
         for work in works:
             work(beside)
         Verifier(beside).verify(None)
@@ -164,7 +163,7 @@ def test_a_matcher_beside_the_reading_is_no_disagreement(
     def dying(database: Database) -> None:
         client: Any = FaultyClient(database._client, raising(Died(), after=True), at=1, operation="put_item")
         with suppress(Died):
-            finishing(Database(client, PREFIX))
+            finishing(database_of(client))
 
     def finishing(database: Database) -> None:
         over = world.over(database)
@@ -189,9 +188,8 @@ def test_a_change_of_a_book_beside_the_reading_is_no_disagreement(world: World, 
 
 def test_signed_orders_that_move_no_money_beside_the_reading_are_no_disagreement() -> None:
     """A lock writes the order's row and one of its taker's."""
-    client: Any = MemoryDynamoDB()
-    create_tables(client, PREFIX)
-    market = open_market(Database(client, PREFIX))
+    client = empty_tables()
+    market = open_market(database_of(client))
     market.create()
 
     def lock(database: Database) -> None:
@@ -203,9 +201,8 @@ def test_signed_orders_that_move_no_money_beside_the_reading_are_no_disagreement
 
 def test_escrow_orders_that_move_no_money_beside_the_reading_are_no_disagreement() -> None:
     """A bank-wire payin is a row of its own, counted, told of in the outbox."""
-    client: Any = MemoryDynamoDB()
-    create_tables(client, PREFIX)
-    world = EscrowWorld(Database(client, PREFIX))
+    client = empty_tables()
+    world = EscrowWorld(database_of(client))
     order = world.order()
 
     def pay(database: Database) -> None:

@@ -15,11 +15,10 @@ from chalicelib.ops.verify.report import lines, printed
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.disagreements import Disagreement, Disproved
 from chalicelib.services.ledger.movements import Movements
-from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rows import Row
 from chalicelib.tables.signed_orders import TABLE
-from infra.tables import create_tables
 from tests.case_tables import cases
+from tests.in_memory import database_of, empty_tables
 from tests.memory import MemoryDynamoDB
 from tests.services.signed.market import (
     BUY,
@@ -37,7 +36,6 @@ from tests.services.signed.market import (
     open_market,
 )
 
-PREFIX = "verify"
 LIVE = replace(BUY, principal=PRINCIPAL)
 """Filled by TAKER, then locked by OTHER; its maker asks for it."""
 NO_TRANSACTION = "transaction/txn_7ZZZZZZZZZZZZZZZZZZZZZZZZZ"
@@ -45,14 +43,9 @@ NO_TRANSACTION = "transaction/txn_7ZZZZZZZZZZZZZZZZZZZZZZZZZ"
 T = TypeVar("T")
 
 
-def database_of(client: Any) -> Database:
-    return Database(client, PREFIX)
-
-
 @pytest.fixture(scope="module")
 def built() -> MemoryDynamoDB:
-    client = MemoryDynamoDB()
-    create_tables(client, PREFIX)  # type: ignore[arg-type]
+    client = empty_tables()
     market = open_market(database_of(client), fee_bps=25)
     market.create(LIVE)
     market.lock(LIVE, reference="L")

@@ -12,8 +12,7 @@ turn; ``make sweep`` has every call meet every fault, there and for the long sce
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from random import Random
@@ -52,20 +51,15 @@ AT_WRITES_ALONE = ("death after", "in conflict")
 _prefixes = count(1)
 
 
+pytestmark = pytest.mark.usefixtures("no_logs")
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A scenario as built, ready to be copied: its tables in memory, and the world that reads them."""
 
     client: MemoryDynamoDB
     world: World
-
-
-@pytest.fixture(autouse=True)
-def _no_logs() -> Iterator[None]:
-    """Each fault logs its traceback; thousands of them would take most of the time."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture(params=SCENARIOS)

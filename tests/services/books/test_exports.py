@@ -22,8 +22,7 @@ from chalicelib.services.ledger.withdrawals import Withdrawals
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
-from tests.memory import MemoryDynamoDB
+from tests.in_memory import database_of, empty_tables
 from tests.recording import nobody
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, asked
 
@@ -96,9 +95,8 @@ class Market:
 
 @pytest.fixture(scope="module")
 def market() -> Market:
-    client: Any = MemoryDynamoDB()
-    create_tables(client, "exports")
-    market = Market(Database(client, "exports"))
+    client = empty_tables()
+    market = Market(database_of(client))
     for customer in CUSTOMERS:
         market.world.credit(customer, BASE, FUNDS)
         market.world.credit(customer, QUOTE, FUNDS)

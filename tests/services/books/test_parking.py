@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -32,17 +30,14 @@ from chalicelib.tables.journal import EntryExists
 from chalicelib.tables.rows import Row, encode
 from chalicelib.tables.writes import ConditionFailed, TransactionRefused
 from infra.poller import RETRY_PAUSE_MAX_S, StreamPoller
-from infra.tables import create_tables
 from tests.faults import FAULTS, Died, FaultyClient, after_another, refusal
+from tests.in_memory import database_of, each_call, empty_tables
 from tests.invariants import check_invariants
-from tests.memory import MemoryDynamoDB
 from tests.recording import nobody
 from tests.scenarios import CREDITED, CUSTOMERS, FUNDS, Scenario
 from tests.world import BASE, NOW_MS, QUOTE, World
 
 OTHER_TENANT = "inst_other001"
-PREFIX = "parking"
-CALLS_MAX = 200
 HOUR_MS = 3_600_000
 UNREADABLE_CONFIGS: list[dict[str, Any]] = [
     {"status": None}, {"status": {"S": "x"}}, {"maker_fee_bps": {"N": "1.5"}}, {"self_trade_prevention": {"N": "7"}},
@@ -50,11 +45,7 @@ UNREADABLE_CONFIGS: list[dict[str, Any]] = [
 """Attributes of a book's row that the program cannot have written; None: it is not there."""
 
 
-@pytest.fixture(autouse=True)
-def _no_logs() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("no_logs")
 
 
 @pytest.fixture
@@ -420,25 +411,19 @@ def test_a_release_at_the_moment_at_which_records_are_set_aside_loses_none(world
     world.placed("ben", "BUY", 10, 50)
     park(world)
     spoil_or_mend_journal(world)
-    struck = 0
-    client = world.database._client
-    for at in range(1, CALLS_MAX):
-        copy: Any = client.clone()  # type: ignore[attr-defined]
-        there = world.over(Database(copy, world.database._prefix))
+    for tables, faulty in each_call(world.database._client, least=3):  # type: ignore[arg-type]
+        there = world.over(Database(tables, world.database._prefix))  # type: ignore[arg-type]
 
         def released(there: World = there) -> None:
             release(there.database, releasing(there), there.book)
 
-        faulty = FaultyClient(copy, after_another(released), at=at)
+        faulty.fault = after_another(released)
         failed = match_records(Matcher(Database(faulty, world.database._prefix), lambda: world.now_ms), world.records)  # type: ignore[arg-type]
-        if not faulty.has_struck:
-            break
-        struck = at
         if failed:
             assert there.deliver() == []
-        check_invariants(there, CREDITED)
-        assert all("kept" not in row for row in there.inbox_rows())
-    assert struck >= 3, "the book, the rows that are kept, and the book again"
+        if faulty.has_struck:
+            check_invariants(there, CREDITED)
+            assert all("kept" not in row for row in there.inbox_rows())
 
 
 def test_the_poller_delivers_until_the_book_is_parked_and_then_goes_on(
@@ -482,28 +467,23 @@ def test_what_is_passed_over_while_a_release_redrives_is_decided_by_it(world: Wo
     see the mark. It is decided by the release, or by that delivery when it is handed back."""
     park(world)
     spoil_or_mend_journal(world)
-    client: Any = world.database._client
-    struck = 0
-    for at in range(1, CALLS_MAX):
-        copy = client.clone()
-        there = world.over(Database(copy, world.database._prefix))
+    for tables, faulty in each_call(world.database._client, least=8):  # type: ignore[arg-type]
+        there = world.over(Database(tables, world.database._prefix))  # type: ignore[arg-type]
         handed_back: list[str] = []
 
         def arrive(there: World = there, handed_back: list[str] = handed_back) -> None:
             admit_as_if_not_parked(there)
             handed_back += there.deliver(records=there.records[-1:])
 
-        faulty = FaultyClient(copy, after_another(nobody(arrive)), at=at)
+        faulty.fault = after_another(nobody(arrive))
         database = Database(faulty, world.database._prefix)  # type: ignore[arg-type]
         release(database, releasing(there, database), there.book)
         if not faulty.has_struck:
-            break
-        struck = at
+            continue
         if handed_back:
             assert there.deliver(records=there.records[-1:]) == []
         check_invariants(there, CREDITED)
         assert all("kept" not in row for row in there.inbox_rows())
-    assert struck >= 8
 
 
 def admit_as_if_not_parked(world: World) -> None:
@@ -529,18 +509,14 @@ def test_of_two_that_count_at_once_one_counts(world: World) -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_no_fault_at_any_call_of_counting_parking_and_setting_aside_loses_a_command(fault: str) -> None:
     """Each call of the deliveries meets the fault; then it is delivered until it is through, mended and released."""
-    client = MemoryDynamoDB()
-    create_tables(client, PREFIX)  # type: ignore[arg-type]
-    stage = broken_world(Database(client, PREFIX))  # type: ignore[arg-type]
+    client = empty_tables()
+    stage = broken_world(database_of(client))
     stage.placed("ben", "BUY", 10, 50)
     stage.change(taker_fee_bps=20)
-    swept = 0
-    for at in range(1, CALLS_MAX):
-        copy = client.clone()
-        world = stage.over(Database(copy, PREFIX, pause=lambda _s: None))  # type: ignore[arg-type]
-        faulty = FaultyClient(copy, FAULTS[fault], at=at)
+    for tables, faulty in each_call(client, FAULTS[fault], least=3 * FAILED_BATCHES_MAX + 1, most=200):
+        world = stage.over(database_of(tables))
         for _ in range(2 * FAILED_BATCHES_MAX):
-            matcher = Matcher(Database(faulty, PREFIX, pause=lambda _s: None), lambda world=world: world.now_ms)  # type: ignore[arg-type, misc]
+            matcher = Matcher(database_of(faulty), lambda world=world: world.now_ms)  # type: ignore[misc]
             try:
                 failed = world.deliver(matcher)
             except Died:
@@ -553,28 +529,20 @@ def test_no_fault_at_any_call_of_counting_parking_and_setting_aside_loses_a_comm
         spoil_or_mend_journal(world)
         release(world.database, releasing(world), world.book)
         check_invariants(world, CREDITED)
-        if not faulty.has_struck:
-            break
-        swept = at
-    assert swept > 3 * FAILED_BATCHES_MAX
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_no_fault_at_any_call_of_a_release_does_what_doing_it_again_does_not_mend(fault: str) -> None:
-    client = MemoryDynamoDB()
-    create_tables(client, PREFIX)  # type: ignore[arg-type]
-    stage = broken_world(Database(client, PREFIX))  # type: ignore[arg-type]
+    client = empty_tables()
+    stage = broken_world(database_of(client))
     stage.placed("ben", "BUY", 10, 50)
     stage.change(taker_fee_bps=20)
     park(stage)
     assert stage.deliver() == []
     spoil_or_mend_journal(stage)
-    swept = 0
-    for at in range(1, CALLS_MAX):
-        copy = client.clone()
-        world = stage.over(Database(copy, PREFIX))  # type: ignore[arg-type]
-        faulty = FaultyClient(copy, FAULTS[fault], at=at)
-        database = Database(faulty, PREFIX, pause=lambda _s: None)  # type: ignore[arg-type]
+    for tables, faulty in each_call(client, FAULTS[fault], least=11):
+        world = stage.over(database_of(tables))
+        database = database_of(faulty)
         again = partial(release, world.database, releasing(world), world.book)
         try:
             release(database, releasing(world, database), world.book)
@@ -583,7 +551,3 @@ def test_no_fault_at_any_call_of_a_release_does_what_doing_it_again_does_not_men
         assert world.failed_batches.parked() == []
         assert failures_of(world) == BatchFailures()
         check_invariants(world, CREDITED)
-        if not faulty.has_struck:
-            break
-        swept = at
-    assert swept > 10

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,9 +13,8 @@ from chalicelib.services.books.trades import IDLE_ENTRIES_MAX, TradeHistory
 from chalicelib.support.ids import TIME_MS_MAX
 from chalicelib.tables.candles import KEPT_MS
 from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
 from tests.apis.trade.rows import put_tape
-from tests.memory import MemoryDynamoDB
+from tests.in_memory import database_of, empty_tables
 from tests.tables.test_listing_cost import Reads
 from tests.world import World
 
@@ -72,9 +70,8 @@ def test_a_book_that_never_traded_is_not_read_to_its_beginning(memory_database: 
 )
 @settings(deadline=None)
 def test_the_tape_is_that_of_the_whole_journal(gaps_ms: list[int], draw: random.Random, later_ms: int) -> None:
-    client: Any = MemoryDynamoDB()
-    create_tables(client, "tape")
-    world, at_ms, entries = World(Database(client, "tape")), START_MS, Entries()
+    client = empty_tables()
+    world, at_ms, entries = World(database_of(client)), START_MS, Entries()
     for gap_ms in gaps_ms:
         at_ms += gap_ms
         entries.append((at_ms, [(5, 1)] if draw.random() < 0.2 else []))

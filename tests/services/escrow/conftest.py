@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
+from tests.in_memory import database_of, empty_tables
 from tests.memory import MemoryDynamoDB
 from tests.services.escrow.world import EscrowWorld
-
-PREFIX = "escrow"
-
-
-def database_of(client: Any) -> Database:
-    return Database(client, PREFIX, pause=lambda _seconds: None)
 
 
 @pytest.fixture(scope="session")
 def built() -> tuple[MemoryDynamoDB, EscrowWorld]:
-    client: Any = MemoryDynamoDB()
-    create_tables(client, PREFIX)
+    client = empty_tables()
     world = EscrowWorld(database_of(client))
     world.deposit(200)
     return client, world

@@ -13,10 +13,9 @@ from chalicelib.services.escrow.committing import TRIES_MAX
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.support.outcomes import OutcomeUnknown
 from chalicelib.tables.accounts import LedgerBroken
-from chalicelib.tables.dynamodb import Database
 from tests.faults import FAULTS, WatchedClient
+from tests.in_memory import database_of
 from tests.memory import MemoryDynamoDB
-from tests.services.escrow.conftest import PREFIX, database_of
 from tests.services.escrow.world import EscrowWorld, check_all, eur
 
 
@@ -89,7 +88,7 @@ def test_a_command_that_is_done_before_it_is_read_again_is_done_once(
         if others_come:
             undisturbed.desk.block(undisturbed.scope, order.order_id)
 
-    database = Database(WatchedClient(tables, watch), PREFIX, pause=come_through)  # type: ignore[arg-type]
+    database = database_of(WatchedClient(tables, watch), come_through)
     desk = EscrowDesk(database, lambda: undisturbed.now_s)
     shown = desk.accept(undisturbed.scope, order.order_id)
     assert Status.ACCEPTED in (shown.status, shown.blocked_from)
@@ -108,7 +107,7 @@ def test_who_is_kept_off_eight_times_gives_up_and_has_changed_nothing(
         return call()
 
     waits: list[float] = []
-    database = Database(at_transactions(tables, overtake), PREFIX, pause=waits.append)
+    database = database_of(at_transactions(tables, overtake), waits.append)
     desk = EscrowDesk(database, lambda: undisturbed.now_s)
     with pytest.raises(DeskBusy):
         desk.accept(undisturbed.scope, order.order_id)

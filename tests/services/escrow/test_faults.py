@@ -35,12 +35,11 @@ from chalicelib.tables.outbox import outbox_entry_of
 from chalicelib.tables.requests import Requests
 from chalicelib.tables.rows import Row
 from chalicelib.tables.writes import Write
-from tests.faults import ENDPOINT, FAULTS, Call, Died, FaultyClient, WatchedClient, refusal
+from tests.faults import ENDPOINT, FAULTS, Call, Died, WatchedClient, refusal
+from tests.in_memory import database_of, each_call
 from tests.memory import MemoryDynamoDB
-from tests.services.escrow.conftest import database_of
 from tests.services.escrow.world import EscrowWorld, check_all, check_money, eur, fee
 
-CALLS_MAX = 60
 ACCEPTED = (Unavailable, OutcomeUnknown, DeskBusy, Died)
 
 Receipt = Callable[..., Write]
@@ -296,16 +295,16 @@ def test_a_command_is_done_once_and_whole(prepared: Any, name: str, fault: str) 
     command(undisturbed, order, receipt_of(undisturbed))
     expected = facts(undisturbed)
     assert expected != facts(world_before)
-    for at in range(1, CALLS_MAX):
-        tables = tables_before.clone()
+    for tables, faulty in each_call(tables_before, FAULTS[fault]):
         world = world_before.over(database_of(tables))
-        faulty = FaultyClient(tables, FAULTS[fault], at=at)
         before = without_counters(world.tables())
         try:
             disturbed = world.over(database_of(faulty))
             command(disturbed, order, receipt_of(disturbed))
         except Unavailable:
-            assert without_counters(world.tables()) == before, f"unavailable at call {at}, and something was changed"
+            assert without_counters(world.tables()) == before, (
+                f"unavailable at call {faulty.at}, and something was changed"
+            )
         except ACCEPTED:
             pass
         check_money(world)
@@ -313,10 +312,7 @@ def test_a_command_is_done_once_and_whole(prepared: Any, name: str, fault: str) 
             command(world, order, receipt_of(world))
         world.desk.sweep()
         check_all(world)
-        assert facts(world) == expected, f"{fault} at call {at}"
-        if not faulty.has_struck:
-            return
-    pytest.fail(f"a command takes more than {CALLS_MAX} calls")
+        assert facts(world) == expected, f"{fault} at call {faulty.at}"
 
 
 @pytest.mark.parametrize("name", ["block", "payout", "validate and release", "wallet payin"])

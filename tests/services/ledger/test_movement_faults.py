@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -18,16 +17,13 @@ from chalicelib.domain.ledger.transactions import Movement
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.ledger.movements import InsufficientBalance, Movements, Recorded
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.tables.dynamodb import Database
 from chalicelib.wiring.book import new_book_desk
-from infra.tables import create_tables
 from tests.apis.book.desk import Desk, open_desk
 from tests.faults import FAULTS, Died, FaultyClient
+from tests.in_memory import database_of, each_call, empty_tables
 from tests.memory import MemoryDynamoDB
 from tests.world import BASE, INSTANCE, World
 
-PREFIX = "movements"
-CALLS_MAX = 30
 FUNDS = 1000
 """What ann and ben have at first."""
 AMOUNT = 400
@@ -35,14 +31,9 @@ AFTER = {CREDIT: (1400, 1000), DEBIT: (600, 1000), TRANSFER: (600, 1400)}
 """What ann and ben have after one movement."""
 
 
-def database_of(client: Any) -> Database:
-    return Database(client, PREFIX, pause=lambda _seconds: None)
-
-
 @pytest.fixture(scope="module")
 def built() -> tuple[MemoryDynamoDB, World]:
-    client = MemoryDynamoDB()
-    create_tables(client, PREFIX)  # type: ignore[arg-type]
+    client = empty_tables()
     return client, open_desk(World(database_of(client))).world
 
 
@@ -69,16 +60,14 @@ def test_what_was_told_of_a_movement_holds(
     built: tuple[MemoryDynamoDB, World], route: str, fault: str, name: Callable[[Movement], Movement]
 ) -> None:
     movement = name(MOVEMENTS[route])
-    for at in range(1, CALLS_MAX):
-        tables = built[0].clone()
+    for tables, faulty in each_call(built[0], FAULTS[fault]):
         world = built[1].over(database_of(tables))
-        faulty = FaultyClient(tables, FAULTS[fault], at=at)
         before = world.tables()
         told: object = None
         try:
             told = Movements(database_of(faulty)).record(movement)
         except Unavailable:
-            assert world.tables() == before, f"unavailable at call {at}, and something was changed"
+            assert world.tables() == before, f"unavailable at call {faulty.at}, and something was changed"
         except (OutcomeUnknown, Died):
             assert funds(world) in ((FUNDS, FUNDS), AFTER[route])
         if isinstance(told, Recorded):
@@ -89,10 +78,6 @@ def test_what_was_told_of_a_movement_holds(
             assert funds(world) == AFTER[route]
             assert told in (None, Recorded(again.transaction_id, is_new=True))
             Verifier(world.database).verify(world.book)
-        if not faulty.has_struck:
-            assert at > 1, "no call was reached"
-            return
-    pytest.fail(f"a movement takes more than {CALLS_MAX} calls")
 
 
 @pytest.mark.parametrize("route", [CREDIT, DEBIT, TRANSFER])
@@ -108,17 +93,12 @@ def test_a_movement_whose_answer_is_lost_is_looked_up(built: tuple[MemoryDynamoD
 def test_a_movement_that_the_funds_do_not_cover_changes_nothing_at_any_fault(
     built: tuple[MemoryDynamoDB, World], fault: str
 ) -> None:
-    for at in range(1, CALLS_MAX):
-        tables = built[0].clone()
+    for tables, faulty in each_call(built[0], FAULTS[fault]):
         world = built[1].over(database_of(tables))
-        faulty = FaultyClient(tables, FAULTS[fault], at=at)
         before = world.tables()
         with pytest.raises((InsufficientBalance, Unavailable, OutcomeUnknown, Died)):
             Movements(database_of(faulty)).record(with_reference(TOO_MUCH))
         assert world.tables() == before
-        if not faulty.has_struck:
-            return
-    pytest.fail(f"a movement takes more than {CALLS_MAX} calls")
 
 
 @pytest.mark.parametrize("fault", [name for name in FAULTS if not name.startswith("death")])
@@ -127,10 +107,8 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
     built: tuple[MemoryDynamoDB, World], route: str, fault: str
 ) -> None:
     """200: it is done, the balance shown is right. 503: nothing was changed. A key always ends in one movement."""
-    for at in range(1, CALLS_MAX):
-        tables = built[0].clone()
+    for tables, faulty in each_call(built[0], FAULTS[fault], least=3):
         world = built[1].over(database_of(tables))
-        faulty = FaultyClient(tables, FAULTS[fault], at=at)
         before = world.tables()
         response = Desk(world, new_book_desk(database_of(faulty))).post(route, key="pay-0001", amount=str(AMOUNT))
         if response.status == 200:
@@ -146,7 +124,3 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
         if response.status == 200:
             shown, repeated = (json.loads(one.body)["data"] for one in (response, again))
             assert shown == repeated
-        if not faulty.has_struck:
-            assert at > 3, "the sweep misses the read or the transaction"
-            return
-    pytest.fail(f"a movement takes more than {CALLS_MAX} calls")

@@ -12,11 +12,10 @@ import pytest
 from chalicelib.domain.feed.outbox import Announcement, OutboxEvent
 from chalicelib.services.ledger.posting import NUMBER_TRIES_MAX, Posting, Postings, Refused
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.outbox import Outbox
 from chalicelib.tables.writes import Put
-from infra.tables import create_tables
 from tests.faults import FAULTS, Died, FaultyClient, WatchedClient
+from tests.in_memory import database_of, empty_tables
 from tests.memory import MemoryDynamoDB
 from tests.world import INSTANCE
 
@@ -36,16 +35,6 @@ def posting(name: str, row: str | None = None) -> Posting:
 LANE = Announcement("ledger", "ann", "", []).log
 
 
-def tables_of() -> MemoryDynamoDB:
-    tables = MemoryDynamoDB()
-    create_tables(tables, "numbers")  # type: ignore[arg-type]
-    return tables
-
-
-def database_of(client: Any, pause: Callable[[float], object] = lambda _seconds: None) -> Database:
-    return Database(client, "numbers", pause=pause)
-
-
 def commands_in(tables: MemoryDynamoDB) -> list[str]:
     """Return the command of each entry of the lane; its numbers are dense."""
     entries = list(Outbox(database_of(tables)).after(INSTANCE, LANE, 0))
@@ -59,7 +48,7 @@ def rows_in(tables: MemoryDynamoDB) -> list[str]:
 
 def test_writers_of_one_lane_number_their_steps_without_gaps_and_none_fails() -> None:
     """Each writer is a process of its own: what it remembers is wrong all the time."""
-    tables, transactions = tables_of(), list[str]()
+    tables, transactions = empty_tables(), list[str]()
 
     def watch(operation: str, call: Callable[[], Any]) -> Any:
         if operation == "transact_write_items":
@@ -94,7 +83,7 @@ def overtaken(tables: MemoryDynamoDB, fault: str) -> tuple[Postings, FaultyClien
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_step_whose_number_is_taken_is_done_once_or_not_at_all_at_any_fault(fault: str) -> None:
     for at in range(1, CALLS_MAX):
-        tables = tables_of()
+        tables = empty_tables()
         postings, client = overtaken(tables, fault)
         client.strike_at(at)
         may_be: set[int] = {1}
@@ -117,7 +106,7 @@ def test_a_step_whose_number_is_taken_is_done_once_or_not_at_all_at_any_fault(fa
 
 def test_a_refusal_that_names_the_number_alone_is_judged_anew() -> None:
     """DynamoDB need not name all conditions that failed: the row, taken too, is told by the second try."""
-    tables = tables_of()
+    tables = empty_tables()
     first: list[bool] = []
 
     def tell_of_the_number_alone(operation: str, call: Callable[[], Any]) -> Any:
@@ -141,7 +130,7 @@ def test_a_refusal_that_names_the_number_alone_is_judged_anew() -> None:
 
 
 def test_who_never_gets_a_number_gives_up_and_has_changed_nothing() -> None:
-    tables, others = tables_of(), list[str]()
+    tables, others = empty_tables(), list[str]()
 
     def overtake(operation: str, call: Callable[[], Any]) -> Any:
         if operation == "transact_write_items":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -18,14 +17,11 @@ from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.ledger.movements import InsufficientBalance, ReferenceTaken, UnknownToken
 from chalicelib.services.ledger.withdrawals import SandboxFees, Withdrawals, WithdrawnTooMuch
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
-from tests.faults import FAULTS, Died, FaultyClient, after_another
+from tests.faults import FAULTS, Died, after_another
+from tests.in_memory import database_of, each_call, empty_tables
 from tests.memory import MemoryDynamoDB
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
 
-PREFIX = "withdrawals"
-CALLS_MAX = 300
 FUNDS = 100_000
 FEE = 150
 """What the buyer's fee has brought the book: 15 bps of 100,000, in the base asset."""
@@ -33,14 +29,9 @@ ALL = Withdrawal(INSTANCE, BOOK_ID, BASE, "venue", None, "2026-11")
 OUT = replace(ALL, target=None, amount=100)
 
 
-def database_of(client: Any) -> Database:
-    return Database(client, PREFIX, pause=lambda _seconds: None)
-
-
 @pytest.fixture(scope="module")
 def built() -> tuple[MemoryDynamoDB, World]:
-    client = MemoryDynamoDB()
-    create_tables(client, PREFIX)  # type: ignore[arg-type]
+    client = empty_tables()
     world = World(database_of(client), taker_fee_bps=15)
     world.credit("ann", BASE, 2 * FUNDS)
     world.credit("ben", QUOTE, 2 * FUNDS)
@@ -151,58 +142,42 @@ def test_what_was_told_of_a_withdrawal_holds(
 ) -> None:
     before_it = (FEE, 0, 2 * FUNDS)
     after_it = (0, FEE, 2 * FUNDS) if asked is ALL else (FEE - 100, 0, 2 * FUNDS - 100)
-    for at in range(1, CALLS_MAX):
-        tables = built[0].clone()
+    for tables, faulty in each_call(built[0], FAULTS[fault], least=4):
         world = built[1].over(database_of(tables))
-        faulty, before = FaultyClient(tables, FAULTS[fault], at=at), world.tables()
+        before = world.tables()
         try:
             Withdrawals(database_of(faulty)).take(asked)
             assert state(world) == after_it
         except Unavailable:
-            assert world.tables() == before, f"unavailable at call {at}, and something was changed"
+            assert world.tables() == before, f"unavailable at call {faulty.at}, and something was changed"
         except (OutcomeUnknown, Died):
             assert state(world) in (before_it, after_it)
         withdrawals(world).take(asked)
         assert state(world) == after_it
-        if not faulty.has_struck:
-            assert at > 4, "the sweep misses the reads or the transaction"
-            return
-    pytest.fail(f"a withdrawal takes more than {CALLS_MAX} calls")
 
 
 @pytest.mark.parametrize("reference", ["another", ALL.reference])
 def test_two_withdrawals_at_once_take_what_is_there_once(built: tuple[MemoryDynamoDB, World], reference: str) -> None:
     """The other one comes right before each call in turn. Under one reference both are told of the same one."""
-    for at in range(1, CALLS_MAX):
-        tables = built[0].clone()
+    other = replace(ALL, reference=reference)
+    for tables, faulty in each_call(built[0]):
         world = built[1].over(database_of(tables))
-        other = replace(ALL, reference=reference)
-        faulty = FaultyClient(
-            tables, after_another(lambda world=world, other=other: withdrawals(world).take(other)), at=at
-        )
+        faulty.fault = after_another(lambda world=world: withdrawals(world).take(other))
         try:
             told = Withdrawals(database_of(faulty)).take(ALL)
             assert told.is_new == (not faulty.has_struck) or reference != ALL.reference
         except InsufficientBalance:
             assert reference != ALL.reference
         assert state(world) == (0, FEE, 2 * FUNDS)
-        if not faulty.has_struck:
-            return
-    pytest.fail(f"a withdrawal takes more than {CALLS_MAX} calls")
 
 
 def test_a_withdrawal_at_any_call_of_a_settlement_loses_no_fee(built: tuple[MemoryDynamoDB, World]) -> None:
-    for at in range(1, CALLS_MAX):
-        tables = built[0].clone()
+    for tables, faulty in each_call(built[0], least=5):
         world = built[1].over(database_of(tables))
         done = len(world.records)
         world.placed("ben", "BUY", FUNDS // 2, 1)
-        faulty = FaultyClient(tables, after_another(lambda world=world: withdrawals(world).take(ALL)), at=at)
+        faulty.fault = after_another(lambda world=world: withdrawals(world).take(ALL))
         matcher = Matcher(database_of(faulty), lambda world=world: world.now_ms)
         assert world.deliver(matcher, world.records[done:]) == []
         fees, taken, supplied = state(world)
         assert (fees + taken, supplied) == (FEE + FEE // 2, 2 * FUNDS)
-        if not faulty.has_struck:
-            assert at > 5
-            return
-    pytest.fail(f"a settlement takes more than {CALLS_MAX} calls")

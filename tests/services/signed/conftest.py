@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from infra.tables import create_tables
+from tests.in_memory import database_of, empty_tables
 from tests.memory import MemoryDynamoDB
-from tests.services.signed.market import PREFIX, Market, database_of, open_market
+from tests.services.signed.market import Market, open_market
 
 
 @pytest.fixture(scope="session")
 def opened() -> MemoryDynamoDB:
-    client = MemoryDynamoDB()
-    create_tables(client, PREFIX)  # type: ignore[arg-type]
+    client = empty_tables()
     open_market(database_of(client))
     return client
 

@@ -28,7 +28,6 @@ from chalicelib.tables.rows import Row
 from chalicelib.tables.signed_orders import SignedOrders
 from chalicelib.tables.tokens import Tokens
 
-PREFIX = "desk"
 INSTANCE = "inst_taker"
 QUOTE = "0x09671802cc9bbf6402f2e7a07b220aa7b43d8c91"
 STOCK = "0x00000000000000000000000000000000000000aa"
@@ -154,10 +153,6 @@ class Market:
         """Return all that stands in the tables that the desk writes."""
         names = ("signed-orders", "accounts")
         return {name: sorted(self.database.scan(name), key=lambda row: (row["owner"], row["entry"])) for name in names}
-
-
-def database_of(client: Any) -> Database:
-    return Database(client, PREFIX, pause=lambda _seconds: None)
 
 
 def open_market(database: Database, funded: Iterable[str] = (MAKER, TAKER, OTHER), **settings: Any) -> Market:

@@ -27,6 +27,7 @@ from chalicelib.services.ledger.movements import Movements
 from chalicelib.services.signed.desk import TRIES_MAX, Signed
 from tests.case_tables import cases
 from tests.faults import WatchedClient
+from tests.in_memory import database_of
 from tests.services.signed.market import (
     BUY,
     BUY_HASH,
@@ -42,7 +43,6 @@ from tests.services.signed.market import (
     TAKER,
     UNIT,
     Market,
-    database_of,
     proven,
     refused,
 )

@@ -14,9 +14,8 @@ from chalicelib.domain.signed.paging import Bounds, Page, Paging, page_of
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.signed.fill_listing import FillQuery, TakerFills
 from chalicelib.services.signed.listing import OrderFilter, OrderQuery, SortBy, TakerOrders, open_orders
-from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
 from tests.faults import FaultyClient, WatchedClient, after_another
+from tests.in_memory import database_of, empty_tables
 from tests.memory import MemoryDynamoDB
 from tests.services.signed.market import BUY, INSTANCE, OTHER, STOCK, TAKER, UNIT, Market, hash_of, open_market
 
@@ -314,9 +313,8 @@ QUERIES = {
 @pytest.fixture(scope="module")
 def before() -> MemoryDynamoDB:
     """Tables in which the taker has locked an order and filled another, of three."""
-    client: Any = MemoryDynamoDB()
-    create_tables(client, "before")
-    market = open_market(Database(client, "before"))
+    client = empty_tables()
+    market = open_market(database_of(client))
     for order in (LOCKED, SEEN_BEFORE, LATER):
         market.create(order)
     market.lock(SEEN_BEFORE)
@@ -327,7 +325,7 @@ def before() -> MemoryDynamoDB:
 
 
 def market_over(client: Any) -> Market:
-    return Market(Database(client, "before"))
+    return Market(database_of(client))
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from benchmarks.listing import Measured
@@ -30,8 +28,7 @@ from benchmarks.taker_listing import (
     write_takers,
 )
 from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
-from tests.memory import MemoryDynamoDB
+from tests.in_memory import database_of, empty_tables
 
 FEW, MANY = 100, 3000
 PAGE_ROWS = 20
@@ -41,9 +38,8 @@ ORDERS_OF_A_DAY = 86_400 // 60
 @pytest.fixture(scope="module")
 def takers() -> Database:
     """Written once: nothing here changes them."""
-    client: Any = MemoryDynamoDB()
-    create_tables(client, "takers")
-    database = Database(client, "takers")
+    client = empty_tables()
+    database = database_of(client)
     write_takers(database, (FEW, MANY))
     return database
 

@@ -7,24 +7,20 @@ from typing import Any
 import pytest
 
 from chalicelib.services.tenancy.tickets import Bearer, Tickets, TicketUnknown
-from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
 from tests.faults import Call, FaultyClient, refusal
-from tests.memory import MemoryDynamoDB
+from tests.in_memory import database_of, empty_tables
 
-PREFIX = "tickets"
 BEARER = Bearer("inst_1", "ann", "token-1")
 NOW_S = 1_736_937_000
 
 
 def tickets_over(client: Any) -> Tickets:
-    return Tickets(Database(client, PREFIX), lambda: NOW_S)
+    return Tickets(database_of(client), lambda: NOW_S)
 
 
 def test_t157_a_ticket_that_another_spends_between_two_attempts_is_not_spent_again() -> None:
     """The first attempt is neither carried out nor answered, so the SDK makes a second one, which finds no ticket."""
-    client = MemoryDynamoDB()
-    create_tables(client, PREFIX)  # type: ignore[arg-type]
+    client = empty_tables()
     others = tickets_over(client)
     ticket = others.issue(BEARER)
 

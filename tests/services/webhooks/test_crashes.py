@@ -8,35 +8,26 @@ dead letter, and nothing waits in the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import pytest
 
 from chalicelib.domain.webhooks.endpoint import DeliveryStatus
 from chalicelib.services.webhooks.sending import Answer
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
-from tests.faults import FAULTS, Died, FaultyClient
+from tests.faults import FAULTS, Died
+from tests.in_memory import database_of, each_call, empty_tables
 from tests.memory import MemoryDynamoDB
 from tests.services.webhooks.world import OK, OPERATOR, URL, Hooks, Receiver, event
 
-PREFIX = "hooks"
-CALLS_MAX = 80
 SLOW = "https://slow.example.com/"
 EVENTS = [event(number) for number in range(1, 4)]
 EXPECTED = {one.event_id for one in EVENTS}
 
 
-def database_of(client: Any) -> Database:
-    return Database(client, PREFIX, pause=lambda _seconds: None)
-
-
 @pytest.fixture(scope="module")
 def built() -> MemoryDynamoDB:
     """Two endpoints, one of which fails once for each event."""
-    client = MemoryDynamoDB()
-    create_tables(client, PREFIX)  # type: ignore[arg-type]
+    client = empty_tables()
     hooks = Hooks(database_of(client))
     hooks.endpoint(URL)
     hooks.endpoint(SLOW)
@@ -63,13 +54,11 @@ STEPS: list[Callable[[Hooks], None]] = [dispatch, deliver, retry]
 def test_every_event_arrives_whatever_goes_wrong_at_whichever_call(
     built: MemoryDynamoDB, step: Callable[[Hooks], None], fault: str
 ) -> None:
-    for call in range(1, CALLS_MAX):
-        client = built.clone()
+    for client, faulty in each_call(built, FAULTS[fault]):
         hooks = Hooks(database_of(client))
         hooks.receiver.answers[SLOW] = [Answer(500, "500")] * len(EVENTS) + [OK]
         for before in STEPS[: STEPS.index(step)]:
             before(hooks)
-        faulty = FaultyClient(client, FAULTS[fault], at=call)
         hooks.over(database_of(faulty))
         try:
             step(hooks)
@@ -89,9 +78,6 @@ def test_every_event_arrives_whatever_goes_wrong_at_whichever_call(
             assert endpoint.busy_until_ms == 0
             for status in (DeliveryStatus.WAITING, DeliveryStatus.DEAD):
                 assert hooks.desk.deliveries(OPERATOR, endpoint.endpoint_id, status, 10) == []
-        if not faulty.has_struck:
-            return
-    pytest.fail("the step makes more calls than are swept")
 
 
 def test_a_run_that_has_all_deliverers_does_not_wait_for_leases_of_those_before(built: MemoryDynamoDB) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from chalicelib.domain.tenancy.keys import ESCROW_RATE_LIMIT
 from chalicelib.services.tenancy.rate_limiter import ANONYMOUS_LIMITS, AnonymousUse
-from chalicelib.tables.dynamodb import Database
 from tests.apis.escrow.cases import COMMANDS, NO_ID, REQUESTS, Request, outcome
 from tests.apis.escrow.desk import (
     DISABLED_KEY,
@@ -25,6 +24,7 @@ from tests.apis.escrow.desk import (
 )
 from tests.case_tables import cases
 from tests.faults import Call, WatchedClient, throttled
+from tests.in_memory import database_of
 
 # --- texts
 
@@ -62,7 +62,7 @@ def test_an_answer_of_each_status_has_the_body_of_the_reference(desk: Desk) -> N
         {"message": "The given data was invalid.", "errors": {"name": ["The name field is required."]}},
     )
     client: Any = WatchedClient(desk.database._client, lambda *call: throttled(*call))
-    broken = desk.over(Database(client, "escrow"))
+    broken = desk.over(database_of(client))
     for request in (make() for make in REQUESTS.values()):
         answer = broken.as_key(request.key).send(request.method, request.path(), body=request.body)
         assert refusal_of(answer) == (500, {"message": "Server Error"}), request.route
@@ -154,7 +154,7 @@ def test_requests_are_served_uncounted_when_they_cannot_be_counted(desk: Desk) -
     key = "sk_stage_" + "L" * 24
     desk.make_key(key, rate_limit=replace(ESCROW_RATE_LIMIT, bucket=1))
     client: Any = WatchedClient(desk.database._client, without_counters)
-    shop = desk.as_key(key).over(Database(client, "escrow"))
+    shop = desk.as_key(key).over(database_of(client))
     assert [shop.get("/payins").status for _ in range(3)] == [200] * 3
 
 
