@@ -6,6 +6,20 @@ from benchmarks.guards.guard import Guard
 
 GUARDS = [
     Guard(
+        "a remembered end of a log is not given once the log has gone on",
+        "chalicelib/services/feed/ends.py",
+        " or behind[log] in gone_on",
+        "",
+        "tests/services/feed/test_ends.py",
+    ),
+    Guard(
+        "the end of a log is forgotten before its table can have been restored",
+        "chalicelib/services/feed/ends.py",
+        " and known[0] > oldest_s",
+        "",
+        "tests/services/feed/test_ends.py",
+    ),
+    Guard(
         "a reader who asks while logs are looked at is served by the next look",
         "chalicelib/services/feed/looking.py",
         "                    self._next = None\n",

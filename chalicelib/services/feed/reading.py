@@ -20,6 +20,7 @@ from itertools import chain, islice
 from chalicelib.domain.feed.cursor import BEGINNING, Cursor, Place, UnreadableCursor, behind
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.logs import lanes_of, log_digest
+from chalicelib.services.feed.ends import Ends
 from chalicelib.services.feed.logs import BookEvents, EntryAt, StoredLog, log_of_book, log_of_lane
 from chalicelib.services.feed.looking import Found, Looks
 from chalicelib.services.feed.merging import Entries, merge
@@ -110,17 +111,16 @@ class Feed:
         self._books = Books(database)
         self._book_events = BookEvents(database)
         self._looks = Looks(database)
+        self._ends = Ends(database, self._looks)
         self._clock_ms = clock_ms
 
     def ends(self, scope: Scope) -> Cursor:
-        """Return the cursor of now. One read a log. Raises TooManyLogs, Unavailable."""
-        return self._ends(self._logs(scope))
+        """Return the cursor of now. Costs what ``ends.Ends.of`` says. Raises TooManyLogs, Unavailable."""
+        return _cursor_of(self._ends.of(self._logs(scope)))
 
     def last_places(self, scope: Scope) -> dict[str, Place]:
         """Return the place behind each log's last entry, by log. As ``ends``."""
-        logs = self._logs(scope)
-        ends = self._ends(logs)
-        return {log.name: ends.place(log.instance, log.name) for log in logs}
+        return {log.name: end for log, end in self._ends.of(self._logs(scope)).items()}
 
     def longer(self, scope: Scope, than: Callable[[str], int]) -> bool:
         """Return whether a log of the scope has an entry of the sequence that ``than`` returns for it. One call for
@@ -190,16 +190,6 @@ class Feed:
         of_books = [log_of_book(self._book_events, scope.instance, book_id) for book_id in book_ids]
         return of_books + [log_of_lane(scope.instance, lane) for lane in lanes]
 
-    def _ends(self, logs: Sequence[StoredLog]) -> Cursor:
-        places: dict[StoredLog, Place] = {}
-
-        def note(log: StoredLog) -> None:
-            last = log.rows.last(self._database, log.owner)
-            places[log] = BEGINNING if last is None else log.behind(last)
-
-        self._database.together([partial(note, log) for log in logs])
-        return _cursor_of(places)
-
     def _resumable(self, logs: Sequence[StoredLog], cursor: Cursor) -> Found:
         """Return the entry after the place of each log that has one. Raises CursorGone.
 
@@ -215,7 +205,7 @@ class Feed:
             named = found.get(log.at(place.entry))
             fits = place == BEGINNING or (named is not None and log.stamp_of(named) == place.stamp)
             if is_too_old or not fits:
-                raise CursorGone(self._ends(logs))
+                raise CursorGone(_cursor_of(self._ends.of(logs)))
         return found
 
     def _page(self, scope: Scope, logs: Sequence[StoredLog], found: Found, cursor: Cursor, limit: int) -> Page:
