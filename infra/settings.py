@@ -27,6 +27,8 @@ ENGINE_PORTS = (20_000, 30_000)
 ENGINE_PORT_TRIES = 20
 _THIS_MACHINE = (HOST, "localhost")
 
+_SWITCHES = ("TALLYBOOK_WEBHOOKS_ALLOW_LOCAL",)
+"""What a command must know as the run does: whether it may make an endpoint on this machine."""
 _WHERE = (
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_DYNAMODB",
@@ -210,12 +212,12 @@ def without_engine(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def shell_variables(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that a shell needs so that its commands see the run's tables.
+    """Return the variables that a shell needs so that its commands see the run's tables and do what the run does.
 
-    Of the user's own variables only those that say where the tables are: never the user's credentials.
+    Of the user's own variables only those that say where the tables are, and switches: never the user's credentials.
     """
     added = {name: value for name, value in given.items() if name in SHELL_VARIABLES and environment.get(name) != value}
-    named = {name: given[name] for name in _WHERE if name in given}
+    named = {name: given[name] for name in (*_WHERE, *_SWITCHES) if name in given}
     return added | named
 
 

@@ -8,8 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _HEAD = "# For a shell: source .local/env. Commands then see the tables of this directory's run."
-_NOT_BESIDE = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_DYNAMODB_STREAMS")
-"""Variables that would take precedence over the run's own credentials and endpoint; the file unsets them."""
+_NOT_BESIDE = (
+    "AWS_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
+    "TALLYBOOK_WEBHOOKS_ALLOW_LOCAL",
+)
+"""Variables that would take precedence over the run's own credentials, endpoint and switch; the file unsets them."""
 
 
 class ShellFile:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from chalicelib.domain.webhooks.endpoint import Delivery, DeliveryStatus
+from chalicelib.domain.webhooks.endpoint import Delivery, DeliveryStatus, UnknownDelivery, is_id
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rows import Row, reads_row
 from chalicelib.tables.webhooks import INDEX, TABLE
@@ -145,6 +145,8 @@ class WebhookDeliveries:
 
 
 def _delivery_key(endpoint_id: str, delivery_id: str) -> Row:
+    if not is_id(delivery_id):
+        raise UnknownDelivery(delivery_id)
     return {"owner": f"endpoint/{endpoint_id}", "entry": delivery_id}
 
 

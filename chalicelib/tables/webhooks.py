@@ -19,6 +19,7 @@ from chalicelib.domain.webhooks.endpoint import (
     Owner,
     TooManyEndpoints,
     UnknownEndpoint,
+    is_id,
     owner_of,
 )
 from chalicelib.support.telemetry import logger
@@ -226,6 +227,8 @@ def _stored(value: Any) -> Any:
 
 
 def _key(owner: Owner, endpoint_id: str) -> Row:
+    if not is_id(endpoint_id):
+        raise UnknownEndpoint(endpoint_id)
     return {"owner": owner.key, "entry": f"endpoint/{endpoint_id}"}
 
 

@@ -127,6 +127,18 @@ def test_a_shell_is_given_the_own_engine_and_none_of_the_users_credentials(tmp_p
     assert "AWS_PROFILE=work\n" in found
 
 
+@pytest.mark.parametrize("runs", ["1", None])
+def test_commands_may_make_webhooks_on_this_machine_if_the_run_may(runs: str | None, tmp_path: Path) -> None:
+    """A shell has the switch that the run has, also one that an earlier run has given it otherwise."""
+    users = {} if runs is None else {"TALLYBOOK_WEBHOOKS_ALLOW_LOCAL": runs}
+    file = ShellFile(tmp_path)
+    file.write(settings.shell_variables(settings.engine_environment(OWN, "eu-west-1", users), users))
+    shell = ["/bin/sh", "-c", f". {file.path} && env"]
+    for earlier in ({}, {"TALLYBOOK_WEBHOOKS_ALLOW_LOCAL": "1"}):
+        found = subprocess.run(shell, env=earlier, capture_output=True, text=True, check=True).stdout
+        assert ("TALLYBOOK_WEBHOOKS_ALLOW_LOCAL=1\n" in found) == (runs == "1")
+
+
 @pytest.mark.parametrize("seconds", ["0", "-1", "1e3", "abc", "٣", "0.0"])
 def test_an_invalid_save_interval_is_refused(seconds: str) -> None:
     with pytest.raises(StartRefused, match="TALLYBOOK_SAVE_EVERY_S="):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
 from chalicelib.support.telemetry import add_log_members
 
 CONFIRMED, DENIED = "CONFIRMED", "DENIED"
+_INSTANCE = re.compile(r"[!-~]{1,100}")
 _FIELDS = {
     "payin_id": identifier(),
     "status": choice(CONFIRMED, DENIED),
@@ -64,7 +66,8 @@ class CallbackEndpoints:
     def _sender(self, request: HttpRequest) -> tuple[OpenDesk, World, ExternalPayinType]:
         """Return the desk, the world and the type that a request is signed for. Raises Fault 401 or 429."""
         instance, world, name = (request.path_parameters[part] for part in ("instance", "world", "type"))
-        opened = self.open_desk(instance, None) if world in list(World) else None
+        may_be_there = world in list(World) and _INSTANCE.fullmatch(instance)
+        opened = self.open_desk(instance, None) if may_be_there else None
         kind = None if opened is None else opened.settings.payin_type(name)
         now_ms = self.clock()
         if opened is not None and kind is not None:

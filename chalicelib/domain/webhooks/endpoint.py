@@ -41,6 +41,7 @@ TYPE_RULE = "an event type as docs/events.md lists it, * for all, or a prefix su
 TEST_TYPE = "webhook.test"
 """Type of the event that a test sends. Every endpoint receives it, whatever its types are."""
 _TYPE = re.compile(TYPE_PATTERN)
+_ID = re.compile(r"[!-~]{1,100}")
 
 
 class TooManyEndpoints(TenancyRefused):
@@ -186,6 +187,11 @@ class Delivery:
     status: DeliveryStatus = DeliveryStatus.WAITING
     attempts: int = 0
     said: str | None = None
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text may be the id of an endpoint or a delivery. What is none is not looked for in the table."""
+    return _ID.fullmatch(text) is not None
 
 
 def is_type_pattern(text: str) -> bool:

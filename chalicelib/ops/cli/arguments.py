@@ -23,10 +23,14 @@ def read_by(accept: Callable[[str], Any], help: str | None = None, **more: Any) 
     return Parameter(converter=lambda _type, tokens: accept(tokens[0].value), help=help, **more)
 
 
-def each_read_by(accept: Callable[[str], Any], help: str | None = None, **more: Any) -> Parameter:
-    """Return how a repeatable argument is read."""
+def each_read_by(
+    accept: Callable[[str], Any], help: str | None = None, most: int | None = None, **more: Any
+) -> Parameter:
+    """Return how a repeatable argument is read. most: how often it may be given; None: as often as one likes."""
 
     def convert(_type: Any, tokens: Sequence[Token]) -> list[Any]:
+        if most is not None and len(tokens) > most:
+            raise ValueError(f"may be given {most} times at most")
         return [accept(token.value) for token in tokens]
 
     return Parameter(converter=convert, help=help, **more)
@@ -116,12 +120,14 @@ def name(text: str) -> str:
     )
 
 
-_CUSTOMER = pattern(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}", "must be 1 to 256 characters without control characters")
+customer_ref = pattern(
+    r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}", "must be 1 to 256 characters without control characters"
+)
 _MERCHANT = pattern(MERCHANT_PATTERN, "must be 1 to 40 letters, digits, _ or -")
 
-Instance = Annotated[str, Parameter(help="as in inst_demo0001")]
+Instance = Annotated[str, read_by(name, "as in inst_demo0001")]
 Book = Annotated[str, Parameter(help="INSTANCE/ORDER_BOOK_ID, as in inst_demo0001/ob_offchain_001")]
-Customer = Annotated[str, read_by(_CUSTOMER, "as in the ledger: of a wallet, in lower case")]
+Customer = Annotated[str, read_by(customer_ref, "as in the ledger: of a wallet, in lower case")]
 Merchant = Annotated[str, read_by(_MERCHANT, "a merchant of the escrow desk")]
 Asset = Annotated[str, read_by(asset, "token address")]
 LedgerAsset = Annotated[str, read_by(ledger_asset, "token address; of a sandbox's asset with its prefix")]

@@ -16,7 +16,7 @@ from chalicelib.domain.feed.shown import event_json
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.ops.cli import books
-from chalicelib.ops.cli.arguments import Instance, Printed, asset, exclusive, pattern, read_by, whole
+from chalicelib.ops.cli.arguments import Instance, Printed, asset, customer_ref, exclusive, pattern, read_by, whole
 from chalicelib.ops.cli.failures import CommandFailed
 from chalicelib.ops.cli.output import Asked, prints
 from chalicelib.ops.cli.tenants import tenants
@@ -47,7 +47,8 @@ class Wanted:
 
     instance: Instance
     customer: Annotated[
-        str | None, Parameter(group=_WHOSE, help="its orders, fills and balances; default: all of the instance")
+        str | None,
+        read_by(customer_ref, "its orders, fills and balances; default: all of the instance", group=_WHOSE),
     ] = None
     maker: Annotated[str | None, read_by(asset, "its signed orders", group=_WHOSE, metavar="ADDRESS")] = None
     taker: Annotated[

@@ -10,9 +10,27 @@ from cyclopts import App, Parameter
 from chalicelib import wiring
 from chalicelib.apis.kit.webhook_views import delivery_view, endpoint_view
 from chalicelib.domain.tenancy.instances import World
-from chalicelib.domain.webhooks.endpoint import TYPE_PATTERN, TYPE_RULE, DeliveryStatus, Owner, merchant_owner
+from chalicelib.domain.webhooks.endpoint import (
+    CUSTOMERS_MAX,
+    DESCRIPTION_CHARACTERS_MAX,
+    TYPE_PATTERN,
+    TYPE_RULE,
+    TYPES_MAX,
+    DeliveryStatus,
+    Owner,
+    merchant_owner,
+)
 from chalicelib.ops.cli import arguments
-from chalicelib.ops.cli.arguments import Instance, Printed, each_read_by, pattern, read_by, whole
+from chalicelib.ops.cli.arguments import (
+    Instance,
+    Printed,
+    characters,
+    customer_ref,
+    each_read_by,
+    pattern,
+    read_by,
+    whole,
+)
 from chalicelib.ops.cli.failures import Code, CommandFailed
 from chalicelib.ops.cli.tenants import tenants
 from chalicelib.tables.escrow_settings import EscrowDesks
@@ -63,10 +81,12 @@ def create(
     /,
     *,
     types: Annotated[
-        list[str] | None, each_read_by(_TYPE, "* (the default), order.*, ...; repeatable", name="--type")
+        list[str] | None, each_read_by(_TYPE, "* (the default), order.*, ...; repeatable", TYPES_MAX, name="--type")
     ] = None,
-    customer: Annotated[list[str] | None, Parameter(help="only what this customer receives; repeatable")] = None,
-    description: str = "",
+    customer: Annotated[
+        list[str] | None, each_read_by(customer_ref, "only what this customer receives; repeatable", CUSTOMERS_MAX)
+    ] = None,
+    description: Annotated[str, read_by(characters(0, DESCRIPTION_CHARACTERS_MAX))] = "",
     whose: Whose = _OPERATORS,
 ) -> Printed:
     """Make an endpoint; its secret is printed this once.

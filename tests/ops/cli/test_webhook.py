@@ -101,6 +101,7 @@ def test_a_merchants_endpoints_are_its_own_in_each_world(run: Run, memory_databa
         (f"webhook create {INSTANCE} https://10.0.0.1/", "not a public address"),
         (f"webhook pause {INSTANCE} we_none", "no such webhook endpoint"),
         (f"webhook dead {INSTANCE} we_none", "no such webhook endpoint"),
+        (f"webhook pause {INSTANCE} {'x' * 2000}", "no such webhook endpoint"),
         (f"webhook waiting {INSTANCE} we_none", "no such webhook endpoint"),
     ],
 )
@@ -109,7 +110,20 @@ def test_what_is_refused_says_why(run: Run, line: str, says: str) -> None:
         run(line)
 
 
-@pytest.mark.parametrize("more", ["--type Order-Filled", "--type **", "--world moon"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        "--type Order-Filled",
+        "--type **",
+        "--world moon",
+        "--type * " * 51,
+        "--customer=",
+        f"--customer {'x' * 257}",
+        "--customer ann " * 101,
+        f"--description {'x' * 201}",
+    ],
+)
 def test_wrong_usage_is_refused(run: Run, more: str) -> None:
+    """The bounds are those of the book desk."""
     with pytest.raises(SystemExit):
         run(f"webhook create {INSTANCE} {URL} {more}")

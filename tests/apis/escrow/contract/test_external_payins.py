@@ -271,6 +271,12 @@ def test_e45_a_forged_callback_is_401_and_changes_nothing(headers: dict[str, str
     assert desk.tables() == before
 
 
+@pytest.mark.parametrize("instance", ["x" * 3000, "%F0%9F%98%80"])
+def test_a_callback_to_what_can_be_no_instance_is_401(instance: str) -> None:
+    desk, _, _ = opened()
+    assert refusal_of(desk.as_key(None).post(f"/callbacks/{instance}/sandbox/{CARD}", b"{}")) == UNAUTHENTICATED
+
+
 def test_e45_a_body_that_was_changed_on_its_way_is_401() -> None:
     desk, _, payin = opened()
     body = b'{"payin_id": %d}' % payin["id"]

@@ -47,6 +47,15 @@ def test_neither_another_merchant_nor_the_other_world_sees_it(desk: Desk) -> Non
     assert page_of(desk.get("/webhooks"))["total"] == 1
 
 
+@pytest.mark.parametrize("webhook_id", ["x" * 2000, "9" * 2000, "%F0%9F%98%80", "%20"])
+def test_an_id_that_no_endpoint_can_have_is_not_found(desk: Desk, webhook_id: str) -> None:
+    path = f"/2.0/webhooks/{webhook_id}"
+    for method, more in [("GET", ""), ("PUT", ""), ("DELETE", ""), ("GET", "/deliveries")]:
+        assert refusal_of(desk.send(method, path + more)) == NOT_FOUND
+    for more in ("/test", "/rotate-secret"):
+        assert refusal_of(desk.send("POST", path + more)) == NOT_FOUND
+
+
 def test_an_endpoint_is_paused_resumed_and_removed(desk: Desk) -> None:
     path = f"/2.0/webhooks/{made(desk)['id']}"
     assert data_of(desk.send("PUT", path, body={"status": "PAUSED"}))["status"] == "PAUSED"
