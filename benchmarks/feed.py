@@ -87,6 +87,8 @@ def feed(folder: Path, options: argparse.Namespace, seed: int) -> Report:
         except (Failed, StackBroken):
             print(stack.log_ends(), file=sys.stderr)
             raise
+    if not kept.depths:
+        raise Failed(f"no book has {options.every} entries, so no depth was compared: --every must be less")
     told, by_socket = ([one for some in ended for one in some[kind]] for kind in (0, 1))
     problems = [f"unexpected answer: {answer}" for tally in tallies for answer in tally.unexpected]
     problems += [problem for one in told for problem in problems_of(kept, one)]
@@ -113,6 +115,7 @@ def feed(folder: Path, options: argparse.Namespace, seed: int) -> Report:
             "subscribers": len(by_socket),
             "messages": sum(one.messages for one in by_socket),
             "received again after a cut": sum(one.again for one in by_socket),
+            "received again under their ids": sum(one.repeated for one in by_socket),
             "cuts": dict(sum((one.cuts for one in by_socket), Counter[str]())),
             "depths compared": sum(len(one.depths) for one in by_socket),
             "hashes compared": sum(one.hashes for one in by_socket),

@@ -87,7 +87,8 @@ class SocketTold:
     """What one subscriber received.
 
     depths: digest by (log, sequence). snapshots: the sequence of each log's first depth. balances: amounts by currency
-    code, as text. doubles: messages that came again behind their cursor; again: those whose cursor was forgotten.
+    code, as text. doubles: messages that came again behind their cursor; again: those whose cursor was forgotten;
+    repeated: those that came again under their id, which R49 allows after a fault.
     delays: of all messages, as ``feed_client.Told`` has them, without those decided before their topic was subscribed;
     delays_of: the same by topic.
     """
@@ -104,6 +105,7 @@ class SocketTold:
     hashes: int = 0
     doubles: int = 0
     again: int = 0
+    repeated: int = 0
     ended_by_server: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -165,23 +167,23 @@ class Socket:
         self._is_through = False
 
     def follow(self, stop: Event) -> None:
-        """Follow until ``stop`` is set; then take what is left on a last connection."""
+        """Follow until ``stop`` is set; then take what is left on a last connection. FAILURES_MAX connections one after
+        the other that bring nothing are a fault.
+        """
         failures = 0
         while not self._is_through:
-            is_last = stop.is_set()
+            is_last, before = stop.is_set(), self.told.messages
             try:
                 with self._connected() as connection:
                     if is_last:
                         self._receive_rest(connection)
                     else:
                         self._receive(connection, stop)
-            except (ConnectionClosed, ServerFailed):
-                self.told.ended_by_server += 1
-                time.sleep(PAUSE_S)
-            except (OSError, InvalidHandshake, TallybookError) as error:
-                failures += 1
+            except (ConnectionClosed, ServerFailed, OSError, InvalidHandshake, TallybookError) as error:
+                self.told.ended_by_server += isinstance(error, ConnectionClosed | ServerFailed)
+                failures = 1 if self.told.messages > before else failures + 1
                 if failures > FAILURES_MAX:
-                    self.told.faults.append(f"cannot connect: {error!r}")
+                    self.told.faults.append(f"cannot follow: {error!r}")
                     return
                 time.sleep(PAUSE_S)
 
@@ -272,7 +274,7 @@ class Socket:
         """Return False for a message that comes again under its id, which a client passes over (R49)."""
         name, number = message["topic"], int(message["id"])
         if number <= self._ids[name]:
-            self.told.again += 1
+            self.told.repeated += 1
             return False
         if number != self._ids[name] + 1:
             self.told.faults.append(f"{name}: id {number} follows {self._ids[name]}")

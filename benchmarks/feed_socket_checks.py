@@ -16,6 +16,8 @@ from chalicelib.domain.feed.cursor import Cursor, cursor_of
 from chalicelib.domain.feed.event import FeedEvent, customer_subject
 from chalicelib.domain.feed.logs import book_log
 
+REPEATED_PERCENT_MAX = 5
+"""Messages that may come again under their id: faults, after which they do (R49), are few."""
 Expected = list[tuple[str, str]]
 """Log and name of each message that a topic should have brought, in each log's order."""
 
@@ -40,6 +42,8 @@ def socket_problems_of(
 
     problems = [*told.faults]
     problems += [f"{told.doubles} doubles"] if told.doubles else []
+    if told.repeated * 100 > told.messages * REPEATED_PERCENT_MAX:
+        problems.append(f"{told.repeated} of {told.messages} messages came again under their ids, as doubles")
     for market in markets:
         problems += _market_problems(kept, told, market)
     of_customer = frozenset({customer_subject(told.customer)})

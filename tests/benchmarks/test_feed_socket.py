@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosedError
 
 from benchmarks.feed_checks import Kept, kept_of
 from benchmarks.feed_phases import Phases
-from benchmarks.feed_socket import DELTA, PRIVATE, TRADE, Market, Socket, SocketPlace, SocketTold
+from benchmarks.feed_socket import DELTA, FAILURES_MAX, PRIVATE, TRADE, Market, Socket, SocketPlace, SocketTold
 from benchmarks.feed_socket_checks import Asset, socket_problems_of
+from chalicelib.apis.trade.ids import internal
 from chalicelib.tables.dynamodb import Database
 from tests.apis.trade.desk import PAIR, data_of, open_trade_desk
 from tests.apis.trade.sockets import Sockets, open_sockets
@@ -59,7 +62,7 @@ def ran(memory_database: Database) -> Ran:
         _match(sockets)
         sockets.ben.place(side="sell", amount=str(amount // 2), price="5")
         _match(sockets)
-        desk.delete("/trade/orders", {"id": resting["id"]})
+        assert desk.world.cancel("ann", internal(resting["id"], "ord"))
         _match(sockets)
     market = Market(PAIR, desk.world.config.book_id, 0, 18)
     place = SocketPlace("", "", "ann", "", "", [market], EVERY)
@@ -105,8 +108,30 @@ def test_a_balance_that_is_not_told_is_noticed(ran: Ran) -> None:
 def test_a_message_that_comes_again_under_its_id_is_one_and_under_another_a_double(ran: Ran) -> None:
     *_, last = ran.of("user_trades")
     assert ran.problems([*ran.messages, last]) == []
-    assert ran.told([*ran.messages, last]).again == 1
+    assert ran.told([*ran.messages, last]).repeated == 1
     assert "ann by WebSocket: 1 doubles" in ran.problems([*ran.messages, {**last, "id": last["id"] + 1}])
+
+
+def test_messages_that_all_come_again_under_their_ids_are_doubles(ran: Ran) -> None:
+    """Under R49 a client passes them over; but only a fault may send them."""
+    problems = ran.problems([message for message in ran.messages for _ in range(2)])
+    assert len(problems) == 1
+    assert "messages came again under their ids" in problems[0]
+
+
+def test_a_server_that_ends_each_connection_at_once_is_a_fault(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = iter(range(FAILURES_MAX + 1))
+
+    def ended() -> None:
+        next(tries)
+        raise ConnectionClosedError(None, None)
+
+    monkeypatch.setattr("benchmarks.feed_socket.PAUSE_S", 0)
+    subscriber = Socket(ran.place, random.Random(0), [], Phases(0, 0))
+    monkeypatch.setattr(subscriber, "_connected", ended)
+    subscriber.follow(multiprocessing.Event())
+    assert subscriber.told.ended_by_server == FAILURES_MAX + 1
+    assert [fault.partition(":")[0] for fault in subscriber.told.faults] == ["cannot follow"]
 
 
 def test_a_message_whose_cursor_was_forgotten_may_come_again_on_the_next_connection(ran: Ran) -> None:
