@@ -8,6 +8,7 @@ rows between the query's bounds, and of these only as many as a page has. What i
 from __future__ import annotations
 
 import re
+import sys
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -187,9 +188,14 @@ def _sort_key(value: Any, kind: str) -> Any:
 
 
 def examine_only_what_is_asked(dynamodb: Any) -> None:
-    """Have ministack parse each expression once, and examine only the rows of a page. dynamodb: its module, whose
-    parsed forms nobody changes.
+    """Have ministack parse each text once, and examine only the rows of a page. dynamodb: its module, whose parsed
+    forms nobody changes.
     """
-    for name in ("_tokenize", "_condition_syntax_error"):
-        setattr(dynamodb, name, lru_cache(EXPRESSIONS_MAX)(getattr(dynamodb, name)))
+    statements = sys.modules[dynamodb.PartiqlError.__module__]
+    for module, parse in (
+        (dynamodb, "_tokenize"),
+        (dynamodb, "_condition_syntax_error"),
+        (statements, "_tokenize"),
+    ):
+        setattr(module, parse, lru_cache(EXPRESSIONS_MAX)(getattr(module, parse)))
     dynamodb._query = Queries(dynamodb).query

@@ -17,6 +17,7 @@ from infra.engine_queries import LONG_ROWS, Partition, examine_only_what_is_aske
 ROWS = 10 * LONG_ROWS
 QUERIES = 400
 NAMES = {"#owner": "owner", "#key": "key"}
+STATEMENTS: Any = importlib.import_module("ministack.services._dynamodb_keywords")
 PATCHED = ("_tables", "_query", "_tokenize", "_condition_syntax_error", "_evaluate_condition")
 CONDITIONS = (
     "#owner = :owner",
@@ -31,6 +32,7 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Any:
     module: Any = importlib.import_module("ministack.services.dynamodb")
     for name in PATCHED:
         monkeypatch.setattr(module, name, getattr(module, name))
+    monkeypatch.setattr(STATEMENTS, "_tokenize", STATEMENTS._tokenize)
     monkeypatch.setattr(module, "_tables", {})
     for table, kind in (("texts", "S"), ("numbers", "N")):
         keys = [{"AttributeName": "owner", "KeyType": "HASH"}, {"AttributeName": "key", "KeyType": "RANGE"}]
@@ -88,6 +90,14 @@ def pages(query: Callable[[Any], Any], asked: dict[str, Any]) -> list[Any]:
             break
         asked = {**asked, "ExclusiveStartKey": found[-1][1]["LastEvaluatedKey"]}
     return found
+
+
+def counted(calls: Counter[str], function: Callable[..., Any]) -> Callable[..., Any]:
+    def count(*texts: Any, **options: Any) -> Any:
+        calls[function.__name__] += 1
+        return function(*texts, **options)
+
+    return count
 
 
 @pytest.mark.parametrize("table", ["texts", "numbers"])
@@ -155,16 +165,8 @@ def test_a_query_with_a_fault_is_refused_as_ministack_refuses_it(dynamodb: Any, 
 
 def test_a_query_parses_its_condition_once_and_examines_the_rows_it_returns(dynamodb: Any) -> None:
     calls: Counter[str] = Counter()
-
-    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
-        def count(*texts: Any, **options: Any) -> Any:
-            calls[function.__name__] += 1
-            return function(*texts, **options)
-
-        return count
-
     for name in PATCHED[2:]:
-        setattr(dynamodb, name, counted(getattr(dynamodb, name)))
+        setattr(dynamodb, name, counted(calls, getattr(dynamodb, name)))
     examine_only_what_is_asked(dynamodb)
     for number in range(ROWS):
         put(dynamodb, "numbers", str(number))
@@ -174,6 +176,19 @@ def test_a_query_parses_its_condition_once_and_examines_the_rows_it_returns(dyna
         assert (status, json.loads(body)["Count"]) == (200, 2)
         assert calls["_evaluate_condition"] == 2
         assert calls["_tokenize"] == calls["_condition_syntax_error"] == 1
+
+
+def test_a_statement_is_parsed_into_words_once(dynamodb: Any) -> None:
+    calls: Counter[str] = Counter()
+    STATEMENTS._tokenize = counted(calls, STATEMENTS._tokenize)
+    examine_only_what_is_asked(dynamodb)
+    for number in range(3):
+        put(dynamodb, "numbers", str(number))
+        statement = 'DELETE FROM "numbers" WHERE "owner" = ? AND "key" = ?'
+        parameters = [{"S": "ann"}, {"N": str(number)}]
+        assert dynamodb._execute_statement({"Statement": statement, "Parameters": parameters})[0] == 200
+        assert dynamodb._tables["numbers"]["ItemCount"] == 0
+    assert calls == {"_tokenize": 1}
 
 
 def test_a_copy_of_a_partition_is_a_plain_dictionary() -> None:
