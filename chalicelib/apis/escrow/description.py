@@ -43,7 +43,7 @@ from chalicelib.apis.kit.description import (
 from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.tenancy.answers import KEY
 from chalicelib.domain.tenancy.instances import World
-from chalicelib.services.feed.types import MERCHANT_TYPES
+from chalicelib.services.feed.types import ESCROW_TYPES
 
 SAYS = {
     401: "No key, or one that is malformed, unknown, deleted or of an archived instance; no good signature (E2, E45).",
@@ -475,7 +475,7 @@ def _failure(names: Sequence[str]) -> Schema:
     return members(message=constant(MESSAGES[status], "The status's message."), **more)
 
 
-_TYPES = event_types(MERCHANT_TYPES)
+_TYPES = event_types(ESCROW_TYPES)
 
 
 def _bearer(says: str) -> Schema:

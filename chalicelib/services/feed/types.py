@@ -14,11 +14,10 @@ BOOK_TYPES = frozenset(books.TYPES)
 SIGNED_TYPES = frozenset({*(f"signed_order.{status.value}" for status in Status), "signed_order.cancel_requested"})
 LEDGER_TYPES = frozenset({BALANCE_CHANGED})
 ESCROW_TYPES = frozenset({UPDATED, CANCELLED, PAYOUT_CREATED, *(step.event for step in TRANSITIONS.values())})
+"""What a merchant receives. Its log has the balances of its customers too, which they receive alone."""
 INSTANCE_TYPES = BOOK_TYPES | SIGNED_TYPES | LEDGER_TYPES
 """In the feed of an instance (``scopes.of_instance``)."""
-MERCHANT_TYPES = ESCROW_TYPES | LEDGER_TYPES
-"""In the feed of a merchant's world."""
-ALL_TYPES = INSTANCE_TYPES | MERCHANT_TYPES
+ALL_TYPES = INSTANCE_TYPES | ESCROW_TYPES
 """Those that an operator's endpoint receives."""
 
 

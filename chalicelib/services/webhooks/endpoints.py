@@ -206,7 +206,7 @@ class EndpointDesk:
 def _refuse_unknown(owner: Owner, patterns: tuple[str, ...]) -> None:
     """Raise TypesRefused for a type, or a prefix, of which the owner can receive nothing (T90)."""
     unknown = event_types.unknown(
-        patterns, event_types.ALL_TYPES if owner.subject is None else event_types.MERCHANT_TYPES
+        patterns, event_types.ALL_TYPES if owner.subject is None else event_types.ESCROW_TYPES
     )
     if unknown:
         raise TypesRefused(unknown)

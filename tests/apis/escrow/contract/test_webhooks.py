@@ -99,6 +99,8 @@ def test_a_merchant_has_a_bounded_number_of_endpoints(desk: Desk) -> None:
         ("types", ["Escrow*"]),
         ("types", ["EscrowPublish"]),
         ("types", ["*", "order.*"]),
+        ("types", ["balance.changed"]),
+        ("types", ["balance.*"]),
         ("types", ["*"] * 51),
         ("description", "x" * 201),
     ],
