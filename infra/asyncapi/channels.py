@@ -58,6 +58,7 @@ def channels() -> dict[str, Channel]:
     forms = event_forms()
 
     def of(*areas: str, receiver: str = "") -> tuple[str, ...]:
+        """Return the names of the areas' forms, of those that such a receiver receives."""
         return tuple(
             form.name
             for form in forms
@@ -65,9 +66,7 @@ def channels() -> dict[str, Channel]:
         )
 
     trade = tuple(sockets.TOPIC_NAMES[topic] for topic in Topic)
-    balances = ("signedOrderBalanceChanged",)
-    signed = tuple(name for name in of("signed") if name not in balances)
-    steps = tuple(name for name in of("escrow") if name == "escrowStep")
+    signed = of("signed", receiver="maker")
     return {
         "tradeSocket": Channel(
             "/",
@@ -132,10 +131,14 @@ def channels() -> dict[str, Channel]:
             "/api/v1/makers/events", HTTP, f"What a maker receives. {POLLED}", signed, http="GET", query=POLL
         ),
         "escrowEvents": Channel(
-            "/2.0/events", HTTP, f"What a merchant receives, of the world of its key. {POLLED}", steps,
-            http="GET", query=POLL,
+            "/2.0/events",
+            HTTP,
+            f"What a merchant receives, of the world of its key. {POLLED}",
+            of("escrow", receiver="merchant"),
+            http="GET",
+            query=POLL,
         ),
-    }  # fmt: skip
+    }
 
 
 def reference(path: str, *parts: str) -> Schema:
