@@ -18,8 +18,8 @@ from chalicelib.tables.rows import Row, reads_row
 from chalicelib.tables.webhooks import INDEX, TABLE
 from chalicelib.tables.writes import ConditionFailed, Put, Update, as_refused
 
-DAY_S = 86_400
-DEAD_KEPT_S, DELIVERED_KEPT_S, WAITING_KEPT_S = 30 * DAY_S, 2 * DAY_S, 35 * DAY_S
+KEPT_DAYS = {DeliveryStatus.WAITING: 35, DeliveryStatus.DELIVERED: 2, DeliveryStatus.DEAD: 30}
+"""How long a delivery is kept once it has a status."""
 _COMPRESSED_FROM_BYTES = 1024
 
 
@@ -79,37 +79,36 @@ class WebhookDeliveries:
 
     def delivered(self, claimed: Delivery, said: str, now_ms: int) -> None:
         """Record that a claimed delivery was accepted."""
-        self._decide(claimed, "REMOVE #queue", DeliveryStatus.DELIVERED, said, now_ms, now_ms, DELIVERED_KEPT_S)
+        self._decide(claimed, DeliveryStatus.DELIVERED, said, now_ms, now_ms)
 
     def failed(self, claimed: Delivery, said: str, now_ms: int, next_ms: int) -> None:
         """Record that the attempt failed and when the next one is."""
-        self._decide(claimed, "", DeliveryStatus.WAITING, said, now_ms, next_ms, WAITING_KEPT_S)
+        self._decide(claimed, DeliveryStatus.WAITING, said, now_ms, next_ms)
 
     def buried(self, claimed: Delivery, said: str, now_ms: int) -> None:
         """Record that the last attempt failed: the delivery is a dead letter."""
-        self._decide(claimed, "", DeliveryStatus.DEAD, said, now_ms, now_ms, DEAD_KEPT_S)
+        self._decide(claimed, DeliveryStatus.DEAD, said, now_ms, now_ms)
 
-    def _decide(
-        self, claimed: Delivery, more: str, status: DeliveryStatus, said: str, now_ms: int, at_ms: int, kept_s: int
-    ) -> None:
+    def _decide(self, claimed: Delivery, status: DeliveryStatus, said: str, now_ms: int, at_ms: int) -> None:
         """Write the outcome of an attempt, unless another claim came in between or it was decided otherwise."""
         is_waiting, is_own = "#queue = :waiting", "#attempts = :attempts"
-        sets = "SET #status = :status, #said = :said, #at_ms = :at, #expires = :expires"
+        changes = "SET #status = :status, #said = :said, #at_ms = :at, #expires = :expires"
         values: dict[str, Any] = {
             ":waiting": _queue(DeliveryStatus.WAITING, claimed.endpoint_id),
             ":attempts": claimed.attempts,
             ":status": status.value,
             ":said": said,
             ":at": at_ms,
-            ":expires": now_ms // 1000 + kept_s,
+            ":expires": _expires_s(now_ms, status),
         }
-        if not more:
-            sets += ", #queue = :queue"
+        if status is DeliveryStatus.DELIVERED:
+            changes += " REMOVE #queue"
+        else:
+            changes += ", #queue = :queue"
             values[":queue"] = _queue(status, claimed.endpoint_id)
         key = _delivery_key(claimed.endpoint_id, claimed.delivery_id)
         try:
-            update = Update(TABLE, key, f"{sets} {more}".strip(), f"{is_waiting} AND {is_own}", values)
-            self._database.write(update, as_refused)
+            self._database.write(Update(TABLE, key, changes, f"{is_waiting} AND {is_own}", values), as_refused)
         except ConditionFailed:
             return
 
@@ -130,7 +129,7 @@ class WebhookDeliveries:
                 ":queue": _queue(waiting, endpoint_id),
                 ":now": now_ms,
                 ":zero": 0,
-                ":expires": now_ms // 1000 + WAITING_KEPT_S,
+                ":expires": _expires_s(now_ms, waiting),
             },
         )
         try:
@@ -150,6 +149,10 @@ def _delivery_key(endpoint_id: str, delivery_id: str) -> Row:
     return {"owner": f"endpoint/{endpoint_id}", "entry": delivery_id}
 
 
+def _expires_s(now_ms: int, status: DeliveryStatus) -> int:
+    return now_ms // 1000 + KEPT_DAYS[status] * 86_400
+
+
 def _queue(status: DeliveryStatus, endpoint_id: str) -> str:
     return f"{status.value}/{endpoint_id}"
 
@@ -166,7 +169,7 @@ def _row_of_delivery(delivery: Delivery) -> Row:
         "queue": _queue(delivery.status, delivery.endpoint_id),
         "at_ms": delivery.at_ms,
         "attempts": delivery.attempts,
-        "expires": delivery.made_at_ms // 1000 + WAITING_KEPT_S,
+        "expires": _expires_s(delivery.made_at_ms, DeliveryStatus.WAITING),
     }
 
 
