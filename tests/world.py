@@ -6,20 +6,23 @@ when, how often and in which pieces the matcher sees them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.books.admission import OrderRequest, Refusal
+from chalicelib.domain.books.book import Book
+from chalicelib.domain.books.commands import Step
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.books.snapshot import BookState
-from chalicelib.domain.books.vocabulary import BookStatus, OrderType, TimeInForce
+from chalicelib.domain.books.vocabulary import BookStatus, Command, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.ledger.transactions import Movement
+from chalicelib.services.books import deciding
 from chalicelib.services.books.admission import Admission, Admitted, Outcome
 from chalicelib.services.books.amending import Amending, NewTerms, Queued, Unchanged
 from chalicelib.services.books.configuring import Configuring
@@ -42,6 +45,9 @@ from chalicelib.tables.rows import Row, encode
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.tokens import Tokens
 from tests.ordering import in_order
+
+if TYPE_CHECKING:
+    import pytest
 
 BASE, QUOTE = "0x" + "b" * 40, "0x" + "c" * 40
 INSTANCE = "inst_test0001"
@@ -110,6 +116,11 @@ class Venue:
     def inbox_rows(self) -> list[Row]:
         """Return the book's commands as they are stored, in order of arrival."""
         return sorted(self.database.query(inbox.TABLE, "#book = :book", {":book": self.book}), key=_arrival)
+
+    def cancel_alls(self) -> list[tuple[int | None, int | None, int | None]]:
+        """Return how far each cancel-all is by its row: the entries of its turn and of its end, how many it closed."""
+        rows = [row for row in self.inbox_rows() if row["kind"] == "cancel_all"]
+        return [(row.get("decided"), row.get("ended"), row.get("closed")) for row in rows]
 
     def folded(self) -> BookState:
         """Return the book as its journal alone gives it."""
@@ -260,6 +271,22 @@ def failing_book(world: World) -> str:
     key = book_key(world.config.instance, "ob_failing")
     world.database.put_many("journal", [{"book": key, "sequence": 1, "at_ms": world.now_ms, "hash": "damaged"}])
     return key
+
+
+def break_core_at(
+    command_id: str, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None
+) -> None:
+    """Have the matching core raise once it has begun to decide this command. meanwhile: what happens right before."""
+    honest = deciding.decide
+
+    def faulty(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
+        for step in honest(book, command, at_ms):
+            if command.command_id == command_id:
+                meanwhile()
+                raise ZeroDivisionError
+            yield step
+
+    monkeypatch.setattr(deciding, "decide", faulty)
 
 
 def register_tokens(database: Database, instance: str, base_decimals: int = 18) -> None:

@@ -52,14 +52,14 @@ GUARDS = [
         "chalicelib/domain/books/commands.py",
         "    if book.cancelling is not None:\n",
         "    if False:\n",
-        "tests/services/books/test_matcher.py::test_a_cancel_all_closes_what_came_before_it_group_by_group_and_nothing_after",
+        "tests/services/books/test_cancelling.py::test_a_cancel_all_closes_what_came_before_it_group_by_group_and_nothing_after",
     ),
     Guard(
         "of two changes of a book the later version counts",
         "chalicelib/domain/books/commands.py",
         " and command.terms.version > book.terms.version:",
         ":",
-        "tests/services/books/test_matcher.py",
+        "tests/services/books/test_configuring.py",
     ),
     Guard(
         "an order is decided in one step only where nothing is due before it",

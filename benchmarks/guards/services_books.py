@@ -103,7 +103,7 @@ GUARDS = [
         "chalicelib/services/books/deduplication.py",
         "return [name for name in names if name not in progress or progress[name] != Progress()]",
         "return [name for name in names if name not in progress]",
-        "tests/services/books/test_matcher.py::test_a_cancel_all_that_comes_again_closes_nothing_that_came_after_it",
+        "tests/services/books/test_cancelling.py::test_a_cancel_all_that_comes_again_closes_nothing_that_came_after_it",
     ),
     Guard(
         "a command at or below the watermark is looked up",
@@ -124,7 +124,7 @@ GUARDS = [
         "chalicelib/services/books/deduplication.py",
         "        return self._places_first(config, fresh, rows)",
         "        return list(fresh.values())",
-        "tests/services/books/test_matcher.py::test_a_cancel_that_comes_without_its_order_finds_it_by_its_row",
+        "tests/services/books/test_cancelling.py::test_a_cancel_that_comes_without_its_order_finds_it_by_its_row",
     ),
     Guard(
         "the orders of a depth do not show what they hide",

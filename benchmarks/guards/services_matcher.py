@@ -161,7 +161,7 @@ GUARDS = [
         "chalicelib/services/books/matcher.py",
         "named = replace(waiting, stream_sequence=None)",
         "named = waiting",
-        "tests/services/books/test_matcher.py::"
+        "tests/services/books/test_undecidable.py::"
         "test_a_cancel_that_the_core_cannot_decide_is_refused_once_and_its_order_stays_open",
     ),
     Guard(
@@ -192,7 +192,7 @@ GUARDS = [
         "chalicelib/services/books/matcher.py",
         "entries = draft(loaded.key, head, group.at_ms, ",
         "entries = draft(loaded.key, head, self.now_ms(), ",
-        "tests/services/books/test_matcher.py::test_what_is_committed_together_has_the_time_at_which_it_was_decided",
+        "tests/services/books/test_time_of_batches.py::test_what_is_committed_together_has_the_time_at_which_it_was_decided",
     ),
     Guard(
         "whoever wakes a book reads what others committed",

@@ -95,7 +95,7 @@ GUARDS = [
         "chalicelib/tables/inbox.py",
         "        return _cancel_key(command.order_id)\n    return arrival_of(command.command_id)",
         "        return arrival_of(command.command_id)\n    return arrival_of(command.command_id)",
-        "tests/services/books/test_matcher.py::test_two_cancels_of_an_order_are_one_command_with_one_outcome",
+        "tests/services/books/test_cancelling.py::test_two_cancels_of_an_order_are_one_command_with_one_outcome",
     ),
     Guard(
         "an instrument stands for one stock",

@@ -15,7 +15,6 @@ from chalicelib import wiring
 from chalicelib.apis.taker.signature import signature_of as taker_signature_of
 from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.tenancy.keys import token_secret_of
-from chalicelib.services.books import deciding
 from chalicelib.services.books import matcher as matcher_module
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.matcher import Matcher
@@ -39,7 +38,7 @@ from tests.apis.trade.desk import ORDER as TRADE_ORDER
 from tests.desks import fresh_desks
 from tests.faults import WatchedClient
 from tests.watched import Watched, directives, names_of, watched, written
-from tests.world import BASE, INSTANCE, QUOTE, Record, World, failing_book, record_of
+from tests.world import BASE, INSTANCE, QUOTE, Record, World, break_core_at, failing_book, record_of
 
 PLACE = "/orderbooks/stocks/api/offchain/orders"
 TOKEN = "token-of-ann"
@@ -179,14 +178,7 @@ def test_an_entry_that_a_matcher_leaves_to_its_own_reload_was_nobody_elses(
 ) -> None:
     world.placed("ann", "BUY", 10, 50)
     poison = world.placed("ben", "SELL", 4, 50)
-    honest = deciding.decide
-
-    def faulty(book: Any, command: Any, at_ms: int) -> Any:
-        if command.command_id == poison:
-            raise ZeroDivisionError
-        yield from honest(book, command, at_ms)
-
-    monkeypatch.setattr(deciding, "decide", faulty)
+    break_core_at(poison, monkeypatch)
     measured = delivered(world).measured()
     assert (measured["Entries"], measured["ErrorsLogged"]) == (2, 1)
     assert Metric.FINISHED_FOR_OTHERS not in measured

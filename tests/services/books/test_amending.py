@@ -35,11 +35,6 @@ from tests.world import BASE, INSTANCE, QUOTE, World
 OWNER = customer_key(INSTANCE, "ann")
 
 
-@pytest.fixture
-def world(memory_database: Database) -> World:
-    return Scenario(lambda _: None).world(memory_database)
-
-
 def bid(world: World, quantity: int = 10, price: int = 40, **more: Any) -> str:
     """Let ann's bid rest; return its id."""
     order_id = world.placed("ann", "BUY", quantity, price, **more)

@@ -25,15 +25,10 @@ from chalicelib.tables.inbox import Inbox, MalformedCommand, commands_of
 from chalicelib.tables.writes import Put
 from tests.faults import WatchedClient
 from tests.invariants import check_invariants
-from tests.scenarios import CREDITED, FUNDS, Scenario
+from tests.scenarios import CREDITED, FUNDS
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, asked
 
 TRANSACTION_ROWS_MAX, TRANSACTION_BYTES_MAX, ITEM_BYTES_MAX = 100, 4 * 2**20, 400 * 2**10
-
-
-@pytest.fixture
-def world(memory_database: Database) -> World:
-    return Scenario(lambda _world: None).world(memory_database)
 
 
 def ladder(world: World, customer: str = "ann", count: int = 5) -> list[str]:

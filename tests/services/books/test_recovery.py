@@ -26,11 +26,6 @@ from tests.world import NOW_MS, QUOTE, World
 
 
 @pytest.fixture
-def world(memory_database: Database) -> World:
-    return Scenario(lambda _world: None).world(memory_database)
-
-
-@pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Snapshots after every kilobyte of the journal, in pieces of 300 bytes."""
     monkeypatch.setattr("chalicelib.domain.books.snapshot.SNAPSHOT_AFTER_BYTES_MIN", 1000)
