@@ -195,7 +195,7 @@ GUARDS = [
         "chalicelib/services/books/switches.py",
         "            if before is not None and before.told_books:\n",
         "            if before is not None and not before.step:\n",
-        "tests/services/books/test_switches.py::test_o10_more_books_than_a_transaction_takes_are_told_in_parts_and_each_once",
+        "tests/services/books/test_switch_faults.py::test_o10_more_books_than_a_transaction_takes_are_told_in_parts_and_each_once",
     ),
     Guard(
         "a switch that is set has a check no later than its time",
@@ -216,7 +216,7 @@ GUARDS = [
         "chalicelib/services/books/switches.py",
         "            self._database.transact([step, scheduled], ",
         "            self._database.write(step)\n            self._database.transact([scheduled], ",
-        "tests/services/books/test_switches.py::test_o10_whatever_goes_wrong_while_it_is_set_it_fires_at_the_time_of_before_or_of_after",
+        "tests/services/books/test_switch_faults.py::test_o10_whatever_goes_wrong_while_it_is_set_it_fires_at_the_time_of_before_or_of_after",
     ),
     Guard(
         "a switch that is armed until later is checked at its time",
@@ -230,20 +230,20 @@ GUARDS = [
         "chalicelib/services/books/switches.py",
         "            if not self._tell(switch, after, instance, part):\n                return False\n",
         "            if not self._tell(switch, after, instance, part):\n                return True\n",
-        "tests/services/books/test_switches.py::test_o10_a_renewal_right_before_it_fires_wins_and_the_switch_fires_later",
+        "tests/services/books/test_switch_faults.py::test_o10_a_renewal_right_before_it_fires_wins_and_the_switch_fires_later",
     ),
     Guard(
         "a switch that goes on firing goes on behind the books that it told",
         "chalicelib/services/books/switches.py",
         "if book_id > switch.told_books]",
         "if book_id]",
-        "tests/services/books/test_switches.py::test_o10_more_books_than_a_transaction_takes_are_told_in_parts_and_each_once",
+        "tests/services/books/test_switch_faults.py::test_o10_more_books_than_a_transaction_takes_are_told_in_parts_and_each_once",
     ),
     Guard(
         "a switch goes in the transaction that queues its cancel-alls",
         "chalicelib/services/books/switches.py",
         "            self._database.transact([step, *sends], ",
         "            self._database.transact([step])\n            self._database.transact(sends or [step], ",
-        "tests/services/books/test_switches.py::test_o10_whatever_goes_wrong_at_any_call_of_a_check_the_switch_fires_once",
+        "tests/services/books/test_switch_faults.py::test_o10_whatever_goes_wrong_at_any_call_of_a_check_the_switch_fires_once",
     ),
 ]

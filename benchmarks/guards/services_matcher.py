@@ -34,14 +34,14 @@ GUARDS = [
         "chalicelib/services/books/expiry.py",
         "[expiry for expiry in expiries if expiry.order_id not in still_there]",
         "expiries",
-        "tests/services/books/test_expiry.py",
+        "tests/services/books/test_expiry.py::test_the_row_of_an_order_that_has_ended_goes_and_nobody_is_woken",
     ),
     Guard(
         "the row of an earlier halt wakes nobody",
         "chalicelib/services/books/expiry.py",
         "until_ms.get(halt.book, halt.check_at_ms + 1) <= halt.check_at_ms]",
         "halt.book in until_ms]",
-        "tests/services/books/test_expiry.py::test_o12_what_waits_for_the_end_of_a_halt_is_decided_then",
+        "tests/services/books/test_halts.py::test_o12_what_waits_for_the_end_of_a_halt_is_decided_then",
     ),
     Guard(
         "a book in memory that is far behind its journal is loaded from its snapshot",
@@ -55,14 +55,14 @@ GUARDS = [
         "chalicelib/services/books/expiry.py",
         "    except UNREADABLE:",
         "    except ZeroDivisionError:",
-        "tests/services/books/test_expiry.py::test_t158_a_row_that_cannot_be_read_keeps_no_other_from_being_checked",
+        "tests/services/books/test_expiry_faults.py::test_t158_a_row_that_cannot_be_read_keeps_no_other_from_being_checked",
     ),
     Guard(
         "a check that cannot be read keeps no other from its time",
         "chalicelib/tables/expiries.py",
         "            except UnreadableRow:",
         "            except ZeroDivisionError:",
-        "tests/services/books/test_expiry.py::test_t158_a_row_that_cannot_be_read_keeps_no_other_from_being_checked",
+        "tests/services/books/test_expiry_faults.py::test_t158_a_row_that_cannot_be_read_keeps_no_other_from_being_checked",
     ),
     Guard(
         "an open order that names no book hides no lost cancel",
@@ -199,7 +199,7 @@ GUARDS = [
         "chalicelib/services/books/matcher.py",
         "            self._loading.catch_up(loaded, is_cached=True)\n",
         "            pass\n",
-        "tests/services/books/test_expiry.py",
+        "tests/services/books/test_expiry.py::test_whoever_looks_knows_what_other_matchers_have_done_since",
     ),
     Guard(
         "another batch that gets through does not end the count",
@@ -234,7 +234,7 @@ GUARDS = [
         "chalicelib/services/books/projection.py",
         "        if halts := [event for event in events if isinstance(event, Halted)]:\n",
         "        if halts := [event for event in events if isinstance(event, Traded) and event is None]:\n",
-        "tests/services/books/test_expiry.py::test_o12_a_halt_ends_at_its_time_though_nobody_trades",
+        "tests/services/books/test_halts.py::test_o12_a_halt_ends_at_its_time_though_nobody_trades",
     ),
     Guard(
         "cancels are redriven when they arrived",

@@ -215,6 +215,6 @@ GUARDS = [
         "chalicelib/tables/switches.py",
         '_AS_READ = "#step = :before"',
         '_AS_READ = "#step = :before OR attribute_exists(#step)"',
-        "tests/services/books/test_switches.py",
+        "tests/services/books/test_switch_faults.py",
     ),
 ]
