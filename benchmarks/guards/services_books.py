@@ -10,7 +10,7 @@ GUARDS = [
         "chalicelib/services/books/admission.py",
         "            self._look_for_cancel(book, order_id, unknown)\n",
         "            raise\n",
-        "tests/services/test_lost_answers.py",
+        "tests/services/lost_answers/test_commands.py::test_what_is_asked_of_a_book_is_asked_once",
     ),
     Guard(
         "an order and what has it looked at are one transaction",

@@ -87,14 +87,14 @@ GUARDS = [
         "chalicelib/tables/attempts.py",
         "Meaning.PERHAPS_DONE in (*attempts, self.meaning)",
         "self.meaning is Meaning.PERHAPS_DONE",
-        "tests/services/test_lost_answers.py::test_a_movement_is_done_once",
+        "tests/services/lost_answers/test_commands.py::test_a_movement_is_done_once",
     ),
     Guard(
         "half an answer is no answer",
         "chalicelib/tables/attempts.py",
         'elif not _is_whole(response_dict["headers"], response_dict["body"], parsed_response):',
         "elif not _is_whole and response_dict:",
-        "tests/services/test_lost_answers.py::test_half_an_answer_is_no_answer_to_a_read",
+        "tests/services/lost_answers/test_database.py::test_half_an_answer_is_no_answer_to_a_read",
     ),
     Guard(
         "a book is changed only from what was read of it",
