@@ -31,7 +31,7 @@ from chalicelib import wiring
 from chalicelib.ops.cli.failures import CommandFailed
 from chalicelib.ops.cli.table_errors import explain
 from chalicelib.services.books import redrive
-from chalicelib.services.push.broadcasting import BEAT_S
+from chalicelib.services.push.steps import BEAT_S
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.rows import UnreadableRow
 from infra import demo, demo_traders, engine, escrow_demo, settings, taker_demo

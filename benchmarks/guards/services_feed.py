@@ -113,7 +113,7 @@ GUARDS = [
     ),
     Guard(
         "a claim of a beat is not taken for another's of the same millisecond",
-        "chalicelib/services/push/broadcasting.py",
+        "chalicelib/services/push/steps.py",
         "return Due(now_ms + (BEAT_S - EARLY_S) * 1000, by)",
         "return Due(now_ms + (BEAT_S - EARLY_S) * 1000, by[:4])",
         "tests/services/push/test_beating.py::test_two_that_have_read_the_same_claim_one_beat",
@@ -164,7 +164,7 @@ GUARDS = [
     ),
     Guard(
         "who is cut off between the messages of one entry gets all of them again",
-        "chalicelib/services/push/broadcasting.py",
+        "chalicelib/services/push/messages.py",
         "if not body.goes_on:",
         "if True:",
         "tests/apis/trade/test_socket_market.py::"
@@ -186,7 +186,7 @@ GUARDS = [
     ),
     Guard(
         "what was sent to who is far behind is kept step by step",
-        "chalicelib/services/push/broadcasting.py",
+        "chalicelib/services/push/steps.py",
         "passed = min(end - place, left)",
         "passed = end - place",
         "tests/services/push/test_broadcasting.py::test_what_was_sent_to_who_is_far_behind_is_kept_step_by_step",

@@ -51,9 +51,9 @@ from chalicelib.services.books.switches import DeadManSwitches
 from chalicelib.services.calling import caller_of
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.push import sessions
-from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.services.push.following import follow_records
 from chalicelib.services.push.rows import JournalRows
+from chalicelib.services.push.steps import BEAT_S
 from chalicelib.services.signed.desk import SignedOrderDesk
 from chalicelib.services.webhooks.endpoints import EndpointDesk
 from chalicelib.services.webhooks.sending import Answer

@@ -14,7 +14,7 @@ from chalicelib.apis.taker.signature import signature_of
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.keys import TAKER_KEYS, TakerKey, taker_secret_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
-from chalicelib.services.push.broadcasting import BEAT_S
+from chalicelib.services.push.steps import BEAT_S
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.credentials import Credentials
 from tallybook_client.transport import Request

@@ -14,7 +14,7 @@ from chalicelib.domain.signed.settings import OpenDesk
 from chalicelib.domain.tenancy.instances import TRADING
 from chalicelib.domain.tenancy.keys import TakerKey
 from chalicelib.services.push.desk import Body, News
-from chalicelib.support.canonical import compact
+from chalicelib.support.canonical import compact, quoted
 from chalicelib.support.clock import iso_seconds
 
 SIGNED_ORDER = "signed_order."
@@ -50,7 +50,7 @@ class SignedOrderTopics:
         types, subjects = set(subscription.name.split(",")), {*subscription.subjects}
         return {
             log: [
-                Body(behind(event, event is entry.events[-1]), event.at_ms, message)
+                Body(behind(event, event is entry.events[-1]), event.at_ms, compact(message))
                 for entry in entries
                 for event in entry.events
                 if event.is_for(subjects)
@@ -63,11 +63,10 @@ class SignedOrderTopics:
     def state(self, subscription: Subscription, place: Place | None = None) -> Body:  # noqa: ARG002 - shows none
         """Return a heartbeat."""
         now_ms = self.clock_ms()
-        return Body(BEGINNING, now_ms, {"type": "heartbeat", "timestamp": now_ms})
+        return Body(BEGINNING, now_ms, compact({"type": "heartbeat", "timestamp": now_ms}))
 
     def text(self, subscription: Subscription, body: Body, cursor: str) -> bytes:  # noqa: ARG002 - has no ids
-        value: Any = body.value
-        return compact({**value, "cursor": cursor}).encode()
+        return f'{body.text[:-1]},"cursor":{quoted(cursor)}}}'.encode()
 
     def lets(self, subscription: Subscription) -> bool:
         """Return whether the key or JWT would still let the client in, signatures aside (K48)."""

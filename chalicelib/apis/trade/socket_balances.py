@@ -15,6 +15,7 @@ from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.services.push.desk import Body, News
 from chalicelib.services.push.states import Projected
 from chalicelib.support.bounded_cache import BoundedCache
+from chalicelib.support.canonical import exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class BalanceMessages:
         ]
         log, last = [(log, entries[-1]) for log, entries in news.items() if entries][-1]
         at_ms = max(event.at_ms for _, event in found)
-        return {log: [Body(last.place, at_ms, {"user_id": customer, "balances": balances})]}
+        return {log: [Body(last.place, at_ms, exact({"user_id": customer, "balances": balances}))]}
 
     def _tokens(self, instance: str, assets: Collection[str]) -> dict[str, Token]:
         """Return the registered ones of these assets, by address. Symbols and decimals never change."""

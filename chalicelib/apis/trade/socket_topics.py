@@ -37,7 +37,7 @@ from chalicelib.services.push.desk import Body, News
 from chalicelib.services.push.recent import Entry
 from chalicelib.services.push.states import Depths, Projected, changes_of
 from chalicelib.support.bounded_cache import BoundedCache
-from chalicelib.support.canonical import exact
+from chalicelib.support.canonical import exact, quoted
 from chalicelib.support.clock import iso
 
 MARKETS_MAX, NOTIONALS_MAX = 1000, 10_000
@@ -109,8 +109,8 @@ class TradeTopics:
     notionals: BoundedCache[tuple[str, int], int]
 
     def text(self, subscription: Subscription, body: Body, cursor: str) -> bytes:
-        message = {"id": subscription.next_id, "topic": subscription.name, "timestamp": body.at_ms, "body": body.value}
-        return exact({**message, "cursor": cursor}).encode()
+        envelope = exact({"id": subscription.next_id, "topic": subscription.name, "timestamp": body.at_ms})
+        return f'{envelope[:-1]},"body":{body.text},"cursor":{quoted(cursor)}}}'.encode()
 
     def lets(self, subscription: Subscription) -> bool:
         """Return whether the token behind a private topic is still good (R52)."""
@@ -153,9 +153,9 @@ class TradeTopics:
             self.markets.forget((subscription.instance, market.book.book_id))  # it may have paused since
             (market,) = self.pairs.with_halts([self._own_market(subscription)], at_ms)
             day = self.market_data.days([market.key], at_ms)[market.key]
-            return Body(place, at_ms, ticker_of(market, day, at_ms))
+            return Body(place, at_ms, exact(ticker_of(market, day, at_ms)))
         levels = LEVELS_DEFAULT if topic_of(subscription.name) is Topic.DEPTH else LEVELS_A_MESSAGE
-        return Body(place, at_ms, depth_view(depth, market, levels, at_ms))
+        return Body(place, at_ms, exact(depth_view(depth, market, levels, at_ms)))
 
     def _trades(self, subscription: Subscription, entries: Sequence[Entry]) -> Iterator[Body]:
         for entry, event in events_in(entries, "trade.executed", (PUBLIC,)):
@@ -246,8 +246,8 @@ class TradeTopics:
             depth.move([entry], entry.sequence)
             *others, last = delta_views(depth, changes_of(entry), market, _at_ms(entry))
             for view in others:
-                yield Body(entry.place, _at_ms(entry), view, goes_on=True)
-            yield Body(entry.place, _at_ms(entry), last)
+                yield Body(entry.place, _at_ms(entry), exact(view), goes_on=True)
+            yield Body(entry.place, _at_ms(entry), exact(last))
 
     def _own_market(self, subscription: Subscription) -> Market:
         market = self._market(subscription.instance, _own_book(subscription))
@@ -275,4 +275,4 @@ def _at_ms(entry: Entry) -> int:
 
 
 def _body(entry: Entry, event: FeedEvent, value: object) -> Body:
-    return Body(behind(event, event is entry.events[-1]), event.at_ms, value)
+    return Body(behind(event, event is entry.events[-1]), event.at_ms, exact(value))

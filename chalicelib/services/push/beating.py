@@ -15,10 +15,11 @@ from functools import partial
 from math import inf
 
 from chalicelib.domain.feed.subscription import BEATS, Subscription, UnknownConnection
-from chalicelib.services.push.broadcasting import BEAT_S, Broadcaster, NotSent, due_after_beat
+from chalicelib.services.push.broadcasting import Broadcaster, NotSent
 from chalicelib.services.push.desk import Desk
 from chalicelib.services.push.sending import Gone
 from chalicelib.services.push.sessions import OPENING_S, Sessions
+from chalicelib.services.push.steps import BEAT_S, due_after_beat
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.parallel import Call
 

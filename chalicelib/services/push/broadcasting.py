@@ -21,13 +21,14 @@ from functools import partial
 from itertools import groupby
 from operator import attrgetter
 
-from chalicelib.domain.feed.cursor import Cursor, Place
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.logs import book_log
-from chalicelib.domain.feed.subscription import Due, Intent, Subscription, keys_of
+from chalicelib.domain.feed.subscription import Intent, Subscription, keys_of
 from chalicelib.services.push.desk import Desk
-from chalicelib.services.push.recent import ENTRIES_MAX, RecentEntries
+from chalicelib.services.push.messages import Messages
+from chalicelib.services.push.recent import RecentEntries
 from chalicelib.services.push.sending import Gone, Sender
+from chalicelib.services.push.steps import Ends, Step, first_of, news_of
 from chalicelib.support.bounded_cache import BoundedCache
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.connections import Connections
@@ -36,23 +37,14 @@ from chalicelib.tables.parallel import Call
 NOBODY_S, SOMEBODY_S = 0.2, 10
 """For how long it is remembered that an instance has no connections, and that it has some."""
 INSTANCES_MAX = 1000
-ENTRIES_A_STEP = ENTRIES_MAX
-"""Entries that a step passes: what was sent is kept by then, whoever dies, and others are told meanwhile."""
 PASSED_OVER_MAX = 200
 """Entries without a message after which a subscription's place is moved nevertheless, so that they are not read
 again.
 """
 TRIES_MAX = 400
-BEAT_S = 30
-EARLY_S = 5
-"""A beat is due this much before BEAT_S are over, so that a look every BEAT_S finds it; and this much after a message
-that is like it, so that the next look does.
-"""
 PAUSE_S = 0.03
 """A subscription that another sends to is tried again after this, for longer than an intent lives."""
 
-Ends = Mapping[str, int]
-"""The last entry, by log."""
 _log_of = attrgetter("log")
 
 
@@ -121,11 +113,11 @@ class Broadcaster:
     def repeat(self, subscriptions: Iterable[Subscription]) -> None:
         """Send the state of a book once more to subscriptions whose beat is due, under the next id. Raises NotSent."""
         logs = [(one, book_log(str(one.book_id))) for one in subscriptions]
-        self._carry_out([_Step(one, {log: one.cursor.place(one.instance, log).sequence}) for one, log in logs])
+        self._carry_out([Step(one, {log: one.cursor.place(one.instance, log).sequence}) for one, log in logs])
 
     def _advanced(self, behind: Sequence[tuple[Subscription, Ends]]) -> list[tuple[Subscription, Ends]]:
         """Take one step with each subscription. Return those that need another, as they are now."""
-        steps = [(_Step(one, _first_of(one, news)), news) for one, ends in behind if (news := _news(one, ends))]
+        steps = [(Step(one, first_of(one, news)), news) for one, ends in behind if (news := news_of(one, ends))]
         cut = [id(step) for step, news in steps if step.ends != news]
         self._carry_out([step for step, _ in steps])
         unfinished = [(step, news) for step, news in steps if step.again or (step.after and id(step) in cut)]
@@ -136,9 +128,9 @@ class Broadcaster:
         """Take one step with a subscription to which the caller alone sends. Return it as it is then, its row as it
         was. Raises Gone, or NotSent.
         """
-        step = _Step(one, _first_of(one, _news(one, ends)))
+        step = Step(one, first_of(one, news_of(one, ends)))
         try:
-            self._build(step)
+            self._messages().build(step)
             for message in step.messages:
                 self._sender.send(one.connection_id, message)
         except Gone:
@@ -147,29 +139,33 @@ class Broadcaster:
             raise NotSent(one.name) from error
         return step.after or one
 
-    def _carry_out(self, steps: Sequence[_Step]) -> None:
+    def _carry_out(self, steps: Sequence[Step]) -> None:
         """Take the steps; those that wait for projections last. Raises NotSent if one failed."""
+        messages = self._messages()
         late = [self._desks[step.before.desk].waits(step.before) for step in steps]
         for are_late in (False, True):
-            self._take_all([step for step, is_late in zip(steps, late, strict=True) if is_late is are_late])
+            self._take_all([step for step, is_late in zip(steps, late, strict=True) if is_late is are_late], messages)
         failures = [step.failure for step in steps if step.failure is not None]
         if failures:
             raise NotSent(f"{len(failures)} of {len(steps)} subscriptions") from failures[0]
 
-    def _take_all(self, steps: Sequence[_Step]) -> None:
-        self._together([partial(self._take, step) for step in steps])
+    def _messages(self) -> Messages:
+        return Messages(self._desks, self._recent, self._clock_ms)
+
+    def _take_all(self, steps: Sequence[Step], messages: Messages) -> None:
+        self._together([partial(self._take, step, messages) for step in steps])
         claiming = [step for step in steps if step.claim is not None]
         self._claim(claiming)
         self._together([partial(self._send, step) for step in claiming if step.after is not None])
         self._move([step for step in steps if step.after is not None])
 
-    def _take(self, step: _Step) -> None:
+    def _take(self, step: Step, messages: Messages) -> None:
         """Build the messages, and send them at once unless the intent must be written down before."""
-        self._prepare(step)
+        self._prepare(step, messages)
         if step.claim is None and step.after is not None:
             self._send(step)
 
-    def _prepare(self, step: _Step) -> None:
+    def _prepare(self, step: Step, messages: Messages) -> None:
         """Decide what the step does: send, wait for another who sends, go on where another has died, or nothing."""
         one, intent, now_ms = step.before, step.before.intent, self._clock_ms()
         if one.is_waited_for(now_ms):
@@ -180,7 +176,7 @@ class Broadcaster:
         if intent is not None:
             step.again, step.ends = True, dict(intent.ends)
         try:
-            self._build(step)
+            messages.build(step)
         except Exception as error:
             logger.exception("messages not built", connection=one.connection_id, topic=one.name)
             step.failure, step.after = error, None
@@ -190,7 +186,7 @@ class Broadcaster:
         elif not step.messages and step.entries < PASSED_OVER_MAX:
             step.after = None
 
-    def _claim(self, steps: Sequence[_Step]) -> None:
+    def _claim(self, steps: Sequence[Step]) -> None:
         """Write down what these steps are going to send. A step that another was faster than does nothing."""
         claims = [(step.before, replace(step.before, intent=step.claim)) for step in steps]
         lost = set(self._connections.move(claims) if claims else [])
@@ -199,31 +195,7 @@ class Broadcaster:
             if index in lost:
                 step.again, step.after = True, None
 
-    def _build(self, step: _Step) -> None:
-        one, desk, now_ms = step.before, self._desks[step.before.desk], self._clock_ms()
-        places = {log: one.cursor.place(one.instance, log) for log in step.ends}
-        news = {
-            log: self._recent.between(one.instance, log, places[log].sequence, until)
-            for log, until in step.ends.items()
-            if until > places[log].sequence
-        }
-        bodies = desk.bodies(one, news) if news else {log: [desk.state(one, place)] for log, place in places.items()}
-        after = replace(one, intent=None)
-        for log, place in places.items():
-            for body in bodies.get(log, []):
-                if news and body.place.position <= place.position:
-                    continue
-                if not body.goes_on:
-                    after = replace(after, cursor=_moved(after, log, body.place))
-                step.messages.append(desk.text(after, body, after.cursor.to_text()))
-                after = replace(after, next_id=after.next_id + 1)
-            entries = news.get(log)
-            after = replace(after, cursor=_moved(after, log, entries[-1].place if entries else place))
-        if step.messages and one.shows_state:
-            after = replace(after, due=due_after_message(now_ms) if news else due_after_beat(now_ms))
-        step.after = after
-
-    def _send(self, step: _Step) -> None:
+    def _send(self, step: Step) -> None:
         try:
             for message in step.messages:
                 self._sender.send(step.before.connection_id, message)
@@ -236,66 +208,8 @@ class Broadcaster:
             if step.claim is not None:  # nobody need wait for this one
                 step.after = replace(step.before, intent=replace(step.claim, at_ms=0))
 
-    def _move(self, steps: Sequence[_Step]) -> None:
+    def _move(self, steps: Sequence[Step]) -> None:
         """Move the subscriptions of these steps. One that another has moved meanwhile is looked at again."""
         moves = [(step.before, step.after) for step in steps if step.after is not None]
         for index in self._connections.move(moves) if moves else []:
             steps[index].again = True
-
-
-class _Step:
-    """A step of one subscription. ends: by log, the entry up to which it is told. after: what its row becomes; None: it
-    stays. claim: the intent to write down before.
-
-    again: there is more to do, once the row has been read anew.
-    """
-
-    def __init__(self, before: Subscription, ends: Ends) -> None:
-        self.before = before
-        self.ends = ends
-        self.messages: list[bytes] = []
-        self.after: Subscription | None = None
-        self.claim: Intent | None = None
-        self.again = False
-        self.failure: Exception | None = None
-
-    @property
-    def entries(self) -> int:
-        """The number of entries that it passes; none where a beat is sent."""
-        return sum(
-            until - self.before.cursor.place(self.before.instance, log).sequence for log, until in self.ends.items()
-        )
-
-
-def due_after_beat(now_ms: int, by: str = "") -> Due:
-    """Return when the next beat is due. by: unique to who makes this one."""
-    return Due(now_ms + (BEAT_S - EARLY_S) * 1000, by)
-
-
-def due_after_message(now_ms: int, by: str = "") -> Due:
-    """Return when the next beat is due after a message that says what a beat says. by: who has sent it, unique."""
-    return Due(now_ms + EARLY_S * 1000, by)
-
-
-def _first_of(one: Subscription, news: Ends) -> Ends:
-    """Return the part of what a subscription was not told yet that one step passes."""
-    first, left = {}, ENTRIES_A_STEP
-    for log, end in news.items():
-        place = one.cursor.place(one.instance, log).sequence
-        passed = min(end - place, left)
-        first[log], left = place + passed, left - passed
-    return _news(one, first)
-
-
-def behind(one: Subscription, ends: Ends) -> int:
-    """Return how many entries up to these a subscription was not told."""
-    return sum(end - one.cursor.place(one.instance, log).sequence for log, end in _news(one, ends).items())
-
-
-def _moved(one: Subscription, log: str, place: Place) -> Cursor:
-    return one.cursor.moved(one.instance, log, place)
-
-
-def _news(one: Subscription, ends: Ends) -> Ends:
-    """Return the ends of the logs whose entries a subscription was not told yet."""
-    return {log: end for log, end in ends.items() if one.cursor.place(one.instance, log).sequence < end}

@@ -16,13 +16,14 @@ News = Mapping[str, Sequence[Entry]]
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a message says. place: behind what it tells, in its log. at_ms: when that was decided. goes_on: whether the
-    next message tells the rest of it; then a client resumes before it.
+    """What a message says. place: behind what it tells, in its log. at_ms: when that was decided. text: that, as its
+    desk writes it for all whom it is sent to. goes_on: whether the next message tells the rest of it; then a client
+    resumes before it.
     """
 
     place: Place
     at_ms: int
-    value: object
+    text: str
     goes_on: bool = False
 
 
@@ -40,7 +41,8 @@ class Desk(Protocol):
 
     def bodies(self, subscription: Subscription, news: News) -> Mapping[str, list[Body]]:
         """Return the messages that entries of logs give, by log, in order. The same entries give the same messages,
-        unless a topic shows a state: then the newest one, of all logs at the last that has entries.
+        unless a topic shows a state: then the newest one, of all logs at the last that has entries. They follow from
+        the subscription's name, instance, subjects and book alone.
         """
 
     def state(self, subscription: Subscription, place: Place | None = None) -> Body:

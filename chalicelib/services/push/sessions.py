@@ -32,18 +32,11 @@ from chalicelib.domain.feed.subscription import (
 )
 from chalicelib.services.feed.reading import CursorGone, Feed, Scope
 from chalicelib.services.feed.scopes import NO_BOOKS, of_instance
-from chalicelib.services.push.broadcasting import (
-    NOBODY_S,
-    PASSED_OVER_MAX,
-    Broadcaster,
-    Ends,
-    NotSent,
-    behind,
-    due_after_message,
-)
+from chalicelib.services.push.broadcasting import NOBODY_S, PASSED_OVER_MAX, Broadcaster, NotSent
 from chalicelib.services.push.desk import Body, Desk
 from chalicelib.services.push.recent import ENTRIES_MAX
 from chalicelib.services.push.sending import Gone, Sender
+from chalicelib.services.push.steps import Ends, behind, due_after_message
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.connections import Connections
 

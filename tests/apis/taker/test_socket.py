@@ -21,7 +21,7 @@ from chalicelib.domain.tenancy.keys import TAKER_KEYS
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.feed.reading import Feed
 from chalicelib.services.feed.scopes import of_maker, of_taker
-from chalicelib.services.push.broadcasting import BEAT_S
+from chalicelib.services.push.steps import BEAT_S
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.tenants import Tenants

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from chalicelib.apis.kit.sockets import Opened, Opening, SocketDesk
-from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.services.push.rows import StoredEntries
+from chalicelib.services.push.steps import BEAT_S
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.wiring.push import Pushing, new_pushing
 from tests.apis.trade.desk import PAIR, SignedDesk, data_of

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chalicelib.apis.trade.figures import Decimals
@@ -10,12 +12,14 @@ from chalicelib.apis.trade.socket_depth import LEVELS_A_MESSAGE
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.feed.cursor import TEXT_CHARACTERS_MAX
 from chalicelib.domain.ledger.amounts import AMOUNT_MAX
-from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.services.push.sending import MESSAGE_BYTES_MAX as MESSAGE_BYTES_SENT_MAX
+from chalicelib.services.push.steps import BEAT_S
 from chalicelib.support.canonical import exact
-from tests.apis.trade.desk import PAIR, data_of
-from tests.apis.trade.sockets import DELTA, DEPTH, TICKER, TRADES, Sockets, bodies, numbered
-from tests.world import INSTANCE
+from chalicelib.tables.dynamodb import Database
+from tests.apis.trade.desk import PAIR, data_of, open_trade_desk
+from tests.apis.trade.sockets import DELTA, DEPTH, TICKER, TRADES, Sockets, bodies, numbered, open_sockets
+from tests.faults import Died, FaultyClient, raising
+from tests.world import INSTANCE, NOW_MS, QUOTE, World
 
 
 def test_a_subscription_is_welcomed_and_then_numbered_from_1(sockets: Sockets) -> None:
@@ -180,3 +184,24 @@ def test_the_first_message_of_a_topic_puts_its_first_repetition_off(sockets: Soc
     before = len(sockets.messages())
     sockets.pushing.beat.round()
     assert len(sockets.messages()) == before
+
+
+def test_a_batch_makes_as_many_calls_for_twenty_clients_of_a_book_as_for_one(memory_database: Database) -> None:
+    """But for the moves of rows, 25 a call."""
+    client: Any = FaultyClient(memory_database._client, raising(Died(), after=False))
+    database = Database(client, memory_database.name("").removesuffix("-"), pause=lambda _: None)
+    desk = open_trade_desk(World(database), clock=lambda: NOW_MS)
+    desk.world.credit("ann", QUOTE, 10**21)
+    sockets = open_sockets(desk)
+    calls, topics = [], (TRADES, DEPTH, DELTA, TICKER)
+    for numbers in (range(1), range(1, 20)):
+        for number in numbers:
+            sockets.connect(f"c{number}", f"192.0.2.{number}")
+            sockets.subscribe(*topics, name=f"c{number}")
+        for _ in range(2):
+            sockets.trade()
+        before = client.calls
+        sockets.trade()
+        calls.append(client.calls - before)
+    of_one, of_twenty = calls
+    assert of_twenty <= of_one + 2 * 20 * len(topics) // 25

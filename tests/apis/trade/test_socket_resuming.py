@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from chalicelib.domain.feed.cursor import BEGINNING, Cursor
-from chalicelib.services.push import broadcasting
+from chalicelib.services.push import steps
 from chalicelib.services.push.sessions import ENTRIES_LEFT
 from chalicelib.services.push.states import Projected
 from chalicelib.tables.journal import is_entry
@@ -107,7 +107,7 @@ def test_who_missed_more_than_can_be_sent_in_time_goes_on_from_there(
     cursor = sockets.subscribe(TRADES)[-1]["cursor"]
     sockets.say({"method": "unsubscribe", "topics": [TRADES]})
     trade_often(sockets, 3 * ENTRIES_LEFT)
-    monkeypatch.setattr(broadcasting, "ENTRIES_A_STEP", ENTRIES_LEFT)
+    monkeypatch.setattr(steps, "ENTRIES_A_STEP", ENTRIES_LEFT)
     sockets.clients.before_send = lambda: sockets.later(1)
     _, *missed, refused = sockets.subscribe(TRADES, cursor=cursor)
     assert "cannot be read now" in refused["body"]["message"]

@@ -11,10 +11,11 @@ import pytest
 from chalicelib.domain.feed.cursor import Place
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, UnknownConnection
-from chalicelib.services.push import broadcasting
-from chalicelib.services.push.broadcasting import BEAT_S, EARLY_S, PASSED_OVER_MAX
+from chalicelib.services.push import steps
+from chalicelib.services.push.broadcasting import PASSED_OVER_MAX
 from chalicelib.services.push.recent import ENTRIES_MAX
 from chalicelib.services.push.sessions import ENTRIES_LEFT, OPENING_S, TELLING_S
+from chalicelib.services.push.steps import BEAT_S, EARLY_S
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 from tests.faults import Died, FaultyClient, raising
@@ -550,7 +551,7 @@ def test_who_missed_much_is_told_before_anybody_waits_for_it(world: PushWorld) -
 def test_a_beginning_keeps_a_round_of_beats_for_a_bounded_time_and_goes_on_with_the_next(
     world: PushWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broadcasting, "ENTRIES_A_STEP", ENTRIES_LEFT)
+    monkeypatch.setattr(steps, "ENTRIES_A_STEP", ENTRIES_LEFT)
     prepared(world)
     missed = [event for _ in range(4 * ENTRIES_LEFT) for event in world.happen(LANE, TAKERS_EVENT)]
     world.clients.gone.discard("c")

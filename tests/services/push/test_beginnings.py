@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.domain.feed.cursor import Cursor
 from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, Subscription
-from chalicelib.services.push import broadcasting
+from chalicelib.services.push import steps
 from chalicelib.services.push.broadcasting import NotSent
 from chalicelib.services.push.sessions import BEGINNING_S, ENTRIES_LEFT
 from chalicelib.support.outcomes import Unavailable
@@ -119,7 +119,7 @@ def test_who_subscribes_where_a_process_dies_anywhere_is_told_or_ended(
 def test_who_leaves_a_topic_while_it_is_sent_what_it_missed_is_sent_no_more(
     world: PushWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broadcasting, "ENTRIES_A_STEP", 2)
+    monkeypatch.setattr(steps, "ENTRIES_A_STEP", 2)
     subscribe = missing(world, 2 * ENTRIES_LEFT)
 
     def leave() -> None:

@@ -12,7 +12,7 @@ import pytest
 from chalicelib.domain.feed.cursor import BEGINNING, Cursor, cursor_of
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, Intent, UnknownConnection
-from chalicelib.services.push import broadcasting
+from chalicelib.services.push import steps
 from chalicelib.services.push.broadcasting import PASSED_OVER_MAX, NotSent
 from chalicelib.services.push.sessions import ENTRIES_LEFT
 from chalicelib.tables.dynamodb import Database
@@ -157,7 +157,7 @@ def test_what_was_sent_to_who_is_far_behind_is_kept_step_by_step(
     world: PushWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that has no time for all of it begins where it was, not anew: nobody waits for it for ever."""
-    monkeypatch.setattr(broadcasting, "ENTRIES_A_STEP", 2)
+    monkeypatch.setattr(steps, "ENTRIES_A_STEP", 2)
     world.connect("c")
     one = world.follow_book("c", BOOK_A)
     events = [event for _ in range(7) for event in world.happen(BOOK_A, PUBLIC_EVENT)]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from time import sleep
 from typing import Any
 
 import pytest
@@ -10,11 +14,16 @@ import pytest
 from benchmarks.book_paths import BOOK, customers_of, new_venue
 from benchmarks.meter import metered
 from chalicelib.domain.ledger.owners import book_key
+from chalicelib.services.push.broadcasting import NotSent
 from chalicelib.services.push.following import Receiver, follow_records
+from chalicelib.services.push.messages import Messages
+from chalicelib.services.push.recent import RecentEntries
 from chalicelib.services.push.rows import JournalRows, StoredEntries
+from chalicelib.services.push.steps import BEAT_S, Step
 from chalicelib.support.clock import now_ms
 from chalicelib.tables import journal
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.parallel import ThreadPool
 from chalicelib.tables.rows import Row, encode
 from chalicelib.wiring.push import new_pushing
 from chalicelib.wiring.webhooks import new_dispatcher
@@ -92,6 +101,58 @@ def test_a_message_costs_one_write_and_two_where_another_could_send_another_one_
         broadcaster.receive(INSTANCE, world.happen(log, receivers))
         assert meter.take().total.write_units == writes, (log, receivers)
     assert len(world.clients.received) == 3
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_many_are_told_alike_is_built_once(memory_database: Database, fails: bool) -> None:
+    """Also what cannot be built: each of them would wait as long for it as the first one."""
+    world = PushWorld(memory_database)
+    for number in range(20):
+        world.connect(f"c{number}")
+        world.follow_book(f"c{number}", BOOK_A, place=number % 2, repeats=number >= 10)
+    built: list[str] = []
+
+    def noted(name: str) -> Callable[..., Any]:
+        build = getattr(world.trade, name)
+
+        def noting(*arguments: Any) -> Any:
+            built.append(name)
+            if fails:
+                raise OSError("not now")
+            return build(*arguments)
+
+        return noting
+
+    world.trade.bodies, world.trade.state = noted("bodies"), noted("state")  # type: ignore[method-assign]
+    events = world.happen(BOOK_A, PUBLIC_EVENT) + world.happen(BOOK_A, PUBLIC_EVENT)
+    with pytest.raises(NotSent) if fails else nullcontext():
+        world.broadcaster().receive(INSTANCE, events)
+    assert built == ["bodies"] * 2, "from each place"
+    world.now_ms += BEAT_S * 1000
+    world.beat().round()
+    assert built[2:] == ["state"] * (2 if fails else 1)
+    assert len(world.clients.received) == (0 if fails else 10 * 2 + 10 + 10)
+
+
+def test_of_threads_that_build_the_same_one_does(memory_database: Database) -> None:
+    world = PushWorld(memory_database)
+    world.connect("c")
+    one = world.follow_book("c", BOOK_A)
+    world.happen(BOOK_A, PUBLIC_EVENT)
+    built: list[int] = []
+    bodies = world.trade.bodies
+
+    def slow(*arguments: Any) -> Any:
+        built.append(1)
+        sleep(0.05)
+        return bodies(*arguments)
+
+    world.trade.bodies = slow  # type: ignore[method-assign]
+    messages = Messages(world.desks, RecentEntries(world._entries), lambda: world.now_ms)
+    steps = [Step(one, {BOOK_A: 1}) for _ in range(8)]
+    ThreadPool(len(steps))([partial(messages.build, step) for step in steps])
+    assert len(built) == 1
+    assert [len(step.messages) for step in steps] == [1] * len(steps)
 
 
 def test_a_batch_of_several_logs_costs_a_subscription_two_writes_whatever_it_brings(memory_database: Database) -> None:

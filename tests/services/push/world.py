@@ -64,7 +64,7 @@ class EachEvent:
         return subscription.credential not in self.disabled
 
     def text(self, subscription: Subscription, body: Body, cursor: str) -> bytes:
-        message = {"id": subscription.next_id, "topic": subscription.name, "body": body.value, "cursor": cursor}
+        message = {"id": subscription.next_id, "topic": subscription.name, "body": body.text, "cursor": cursor}
         return json.dumps(message).encode()
 
 
