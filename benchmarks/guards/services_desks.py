@@ -253,6 +253,13 @@ GUARDS = [
         "tests/services/webhooks/test_delivering.py::test_t170_what_was_decided_before_an_endpoint_stopped_is_sent_once_it_is_resumed",
     ),
     Guard(
+        "an endpoint has a wake-up before its owner puts a delivery",
+        "chalicelib/services/webhooks/endpoints.py",
+        "noted = self._endpoints.note(self.get(owner, endpoint_id), self._clock_ms())",
+        "noted = found if (found := self.get(owner, endpoint_id)).is_active else None",
+        "tests/services/webhooks/test_crashes.py::test_what_waits_for_an_active_endpoint_is_sent_whatever_an_owners_command_dies_at",
+    ),
+    Guard(
         "an attempt's time limit holds before its connection has a socket",
         "chalicelib/services/webhooks/sending.py",
         "if self._has_ended.wait(SHUT_AGAIN_S):",

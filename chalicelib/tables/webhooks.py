@@ -8,7 +8,7 @@ index may lag: an endpoint stays on the list for a minute after its last note (Q
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -31,6 +31,7 @@ TABLE, INDEX = "webhooks", "by_queue"
 WAKE = "wake"
 QUIET_MS = 60_000
 _COUNT = "count"
+_WOKEN = "#queue = :wake, #at_ms = :now, #noted_at_ms = :now"
 
 
 class WebhookEndpoints:
@@ -91,13 +92,11 @@ class WebhookEndpoints:
         return self._database.query(TABLE, condition, {":owner": owner.key, ":start": "endpoint/"})
 
     def change(self, owner: Owner, endpoint_id: str, **members: Any) -> Endpoint:
-        """Set members of an endpoint, None to remove one; the last change wins. Raises UnknownEndpoint."""
-        sets = [f"#{name} = :{name}" for name, value in members.items() if value is not None]
-        removes = [f"#{name}" for name, value in members.items() if value is None]
-        expression = " ".join([*_clause("SET", sets), *_clause("REMOVE", removes)])
-        values = {f":{name}": _stored(value) for name, value in members.items() if value is not None}
+        """Set members of an endpoint; the last change wins. Raises UnknownEndpoint."""
+        expression = f"SET {', '.join(f'#{name} = :{name}' for name in members)}"
+        values = {f":{name}": list(value) if isinstance(value, tuple) else value for name, value in members.items()}
         exists = "attribute_exists(#entry)"
-        update = Update(TABLE, _key(owner, endpoint_id), expression, exists, values or None)
+        update = Update(TABLE, _key(owner, endpoint_id), expression, exists, values)
         try:
             return _endpoint_of(self._database.write(update))
         except ConditionFailed as error:
@@ -148,6 +147,21 @@ class WebhookEndpoints:
             found = None if refused.row is None else _endpoint_of(refused.row)
             return found if found and url in (None, found.url) else None
 
+    def resume(self, owner: Owner, endpoint_id: str, now_ms: int) -> Endpoint:
+        """Make an endpoint active, and have a deliverer look at it now. Raises UnknownEndpoint."""
+        exists, active = "attribute_exists(#entry)", EndpointStatus.ACTIVE.value
+        update = Update(
+            TABLE,
+            _key(owner, endpoint_id),
+            f"SET #status = :active, {_WOKEN} REMOVE #reason, #stopped_at_ms, #cursor ADD #notes :one",
+            exists,
+            {":active": active, ":wake": WAKE, ":now": now_ms, ":one": 1},
+        )
+        try:
+            return _endpoint_of(self._database.write(update))
+        except ConditionFailed as error:
+            raise UnknownEndpoint(endpoint_id) from error
+
     # --- wake-ups
 
     def note(self, endpoint: Endpoint, now_ms: int) -> Endpoint | None:
@@ -159,7 +173,7 @@ class WebhookEndpoints:
         update = Update(
             TABLE,
             _key(endpoint.owner, endpoint.endpoint_id),
-            "SET #queue = :wake, #at_ms = :now, #noted_at_ms = :now ADD #notes :one",
+            f"SET {_WOKEN} ADD #notes :one",
             is_active,
             {":wake": WAKE, ":now": now_ms, ":one": 1, ":active": EndpointStatus.ACTIVE.value},
         )
@@ -216,14 +230,6 @@ class WebhookEndpoints:
         except ConditionFailed:
             return False
         return True
-
-
-def _clause(word: str, parts: Sequence[str]) -> list[str]:
-    return [f"{word} {', '.join(parts)}"] if parts else []
-
-
-def _stored(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _key(owner: Owner, endpoint_id: str) -> Row:

@@ -87,12 +87,24 @@ def test_an_endpoint_is_removed_once_and_only_by_its_owner(store: Database, owne
     assert table.of_owner(owner) == []
 
 
-def test_a_change_sets_members_and_takes_some_away(store: Database, owner: Owner) -> None:
+def test_a_change_sets_members(store: Database, owner: Owner) -> None:
     table, one = WebhookEndpoints(store), created(store, owner)
-    paused = table.change(owner, one.endpoint_id, status=EndpointStatus.PAUSED, reason="x", stopped_at_ms=NOW_MS)
-    assert paused == replace(one, status=EndpointStatus.PAUSED, reason="x", stopped_at_ms=NOW_MS)
-    again = table.change(owner, one.endpoint_id, status=EndpointStatus.ACTIVE, reason=None, stopped_at_ms=None)
-    assert again == one
+    changed = table.change(owner, one.endpoint_id, types=("order.*",), description="mine")
+    assert changed == replace(one, types=("order.*",), description="mine")
+    assert table.find(owner, one.endpoint_id) == changed
+
+
+def test_an_endpoint_that_is_resumed_is_looked_at_and_no_longer_says_why_it_stopped(
+    store: Database, owner: Owner
+) -> None:
+    table, one = WebhookEndpoints(store), created(store, owner)
+    table.stop(owner, one.endpoint_id, EndpointStatus.PAUSED, "why", "place", NOW_MS)
+    resumed = table.resume(owner, one.endpoint_id, NOW_MS + 1)
+    assert resumed == replace(one, notes=1, noted_at_ms=NOW_MS + 1, wake_at_ms=NOW_MS + 1)
+    assert (owner, one.endpoint_id) in list(table.to_wake(NOW_MS + 1))
+    with pytest.raises(UnknownEndpoint):
+        table.resume(owner, "we_none", NOW_MS)
+    assert table.find(owner, "we_none") is None
 
 
 def test_one_deliverer_at_a_time_has_the_lease_of_an_endpoint(store: Database, owner: Owner) -> None:

@@ -128,11 +128,9 @@ class EndpointDesk:
 
     def resume(self, owner: Owner, endpoint_id: str) -> Endpoint:
         """Make an endpoint active again; what waits is sent. Raises UnknownEndpoint."""
-        active = EndpointStatus.ACTIVE
-        resumed = self._endpoints.change(
-            owner, endpoint_id, status=active, reason=None, stopped_at_ms=None, cursor=None
-        )
-        self._wake(resumed)
+        now_ms = self._clock_ms()
+        resumed = self._endpoints.resume(owner, endpoint_id, now_ms)
+        self._start_unless_busy(resumed, now_ms)
         self._pause(SETTLE_S)
         return resumed
 
@@ -147,9 +145,7 @@ class EndpointDesk:
 
     def test(self, owner: Owner, endpoint_id: str) -> str:
         """Send a test event. Return the delivery's id. Raises UnknownEndpoint or EndpointNotActive."""
-        endpoint, now_ms, delivery_id = self.get(owner, endpoint_id), self._clock_ms(), new_id("evt_test")
-        if not endpoint.is_active:
-            raise EndpointNotActive(endpoint_id)
+        endpoint, now_ms, delivery_id = self._woken(owner, endpoint_id), self._clock_ms(), new_id("evt_test")
         body = {"id": delivery_id, "type": TEST_TYPE, "time": iso(now_ms), "body": {"endpointId": endpoint_id}}
         test = Delivery(
             endpoint_id=endpoint_id,
@@ -160,7 +156,7 @@ class EndpointDesk:
             at_ms=now_ms,
         )
         self._deliveries.put([test])
-        self._wake(endpoint, delivery_id)
+        self._start_for(endpoint, delivery_id)
         return delivery_id
 
     def deliveries(self, owner: Owner, endpoint_id: str, status: DeliveryStatus, limit: int) -> list[Delivery]:
@@ -180,13 +176,11 @@ class EndpointDesk:
         """Send a decided delivery again, under its id and with all its attempts. Raises UnknownEndpoint,
         UnknownDelivery or EndpointNotActive.
         """
-        endpoint = self.get(owner, endpoint_id)
-        if not endpoint.is_active:
-            raise EndpointNotActive(endpoint_id)
+        endpoint = self._woken(owner, endpoint_id)
         revived = self._deliveries.revive(endpoint_id, delivery_id, self._clock_ms())
         if revived is None:
             raise UnknownDelivery(delivery_id)
-        self._wake(endpoint, delivery_id)
+        self._start_for(endpoint, delivery_id)
         return revived
 
     def _refuse_bad(self, url: str) -> None:
@@ -196,10 +190,24 @@ class EndpointDesk:
         except AddressRefused as error:
             raise UrlRefused(f"{error}: must be {URL_RULE}") from error
 
-    def _wake(self, endpoint: Endpoint, *delivery_ids: str) -> None:
+    def _woken(self, owner: Owner, endpoint_id: str) -> Endpoint:
+        """Return an active endpoint that a sweep looks at, so that what its caller puts is sent although the caller
+        dies. Raises UnknownEndpoint or EndpointNotActive.
+        """
+        noted = self._endpoints.note(self.get(owner, endpoint_id), self._clock_ms())
+        if noted is None:
+            raise EndpointNotActive(endpoint_id)
+        return noted
+
+    def _start_for(self, endpoint: Endpoint, delivery_id: str) -> None:
+        """Have a delivery that was put made now."""
         now_ms = self._clock_ms()
         noted = self._endpoints.note(endpoint, now_ms)
-        if noted is not None and noted.busy_until_ms <= now_ms:
+        if noted is not None:
+            self._start_unless_busy(noted, now_ms, delivery_id)
+
+    def _start_unless_busy(self, endpoint: Endpoint, now_ms: int, *delivery_ids: str) -> None:
+        if endpoint.busy_until_ms <= now_ms:
             start_or_leave(self._start, endpoint.owner, endpoint.endpoint_id, delivery_ids)
 
 

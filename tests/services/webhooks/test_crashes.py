@@ -8,6 +8,7 @@ dead letter, and nothing waits in the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import pytest
 
@@ -78,6 +79,46 @@ def test_every_event_arrives_whatever_goes_wrong_at_whichever_call(
             assert endpoint.busy_until_ms == 0
             for status in (DeliveryStatus.WAITING, DeliveryStatus.DEAD):
                 assert hooks.desk.deliveries(OPERATOR, endpoint.endpoint_id, status, 10) == []
+
+
+def resume(hooks: Hooks, endpoint_id: str) -> None:
+    hooks.desk.resume(OPERATOR, endpoint_id)
+
+
+def redeliver(hooks: Hooks, endpoint_id: str) -> None:
+    hooks.desk.redeliver(OPERATOR, endpoint_id, EVENTS[0].event_id)
+
+
+def send_test(hooks: Hooks, endpoint_id: str) -> None:
+    hooks.desk.test(OPERATOR, endpoint_id)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("command", [resume, redeliver, send_test], ids=lambda command: command.__name__)
+def test_what_waits_for_an_active_endpoint_is_sent_whatever_an_owners_command_dies_at(
+    built: MemoryDynamoDB, command: Callable[[Hooks, str], None], fault: str
+) -> None:
+    """No event comes later that would wake the endpoint."""
+    for client, faulty in each_call(built, FAULTS[fault]):
+        hooks = Hooks(database_of(client))
+        dispatch(hooks)
+        hooks.work()
+        hooks.sweep(after_s=60)
+        hooks.sweep(after_s=60)
+        (one, *_) = [one.endpoint_id for one in hooks.desk.all(OPERATOR) if one.url == URL]
+        if command is resume:
+            hooks.desk.pause(OPERATOR, one)
+            hooks.now_ms += 10_000
+            hooks.deliveries.revive(one, EVENTS[0].event_id, hooks.now_ms)
+        hooks.over(database_of(faulty))
+        with suppress(Died, Unavailable, OutcomeUnknown):
+            command(hooks, one)
+        hooks.starts.clear()
+        hooks.over(database_of(client))
+        for _ in range(3):
+            hooks.sweep(after_s=60)
+        if hooks.desk.get(OPERATOR, one).is_active:
+            assert hooks.desk.deliveries(OPERATOR, one, DeliveryStatus.WAITING, 10) == []
 
 
 def test_a_run_that_has_all_deliverers_does_not_wait_for_leases_of_those_before(built: MemoryDynamoDB) -> None:
