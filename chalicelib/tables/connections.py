@@ -31,6 +31,7 @@ from chalicelib.domain.feed.subscription import (
     TooManySubscriptions,
     UnknownConnection,
 )
+from chalicelib.support.bounded_cache import BoundedCache
 from chalicelib.tables import connection_rows as forms
 from chalicelib.tables.attempts import tries
 from chalicelib.tables.dynamodb import Database
@@ -41,6 +42,7 @@ TABLE = "connections"
 CHANGES_MAX = 5
 """Tries of a change of a connection's row, if others change it at the same time."""
 MARK_AHEAD_S = 600
+INSTANCES_MAX = 1000
 JUST_S = 1
 
 
@@ -50,6 +52,8 @@ class Connections:
     def __init__(self, database: Database, now_s: Callable[[], int]) -> None:
         self._database = database
         self._now_s = now_s
+        self._long_begun: BoundedCache[str, int] = BoundedCache(INSTANCES_MAX)
+        """Until when an instance that had connections before a moment ago has some, at least (Unix seconds)."""
 
     def open(self, connection: Connection) -> None:
         """Store a new connection. Raises TooManyConnections; two at once may both be the last."""
@@ -79,9 +83,16 @@ class Connections:
             self._database.put_many(TABLE, [key | mark])
 
     def has_just_begun(self, instance: str) -> bool:
-        """Return whether the instance had no connection until a moment ago, which may not be known everywhere yet."""
+        """Return whether the instance had no connection until a moment ago, which may not be known everywhere yet. Read
+        once by a process, for as long as that has connections.
+        """
+        if self._now_s() < (self._long_begun.get(instance) or 0):
+            return False
         row = self._database.get(TABLE, forms.mark_key(instance))
-        return row is None or self._now_s() - row["since"] <= JUST_S
+        if row is None or self._now_s() - row["since"] <= JUST_S:
+            return True
+        self._long_begun.set(instance, row["expires"])
+        return False
 
     def any_of(self, instance: str) -> bool:
         """Return whether the instance may have connections. One read."""

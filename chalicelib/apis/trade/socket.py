@@ -13,7 +13,7 @@ from typing import Any
 from chalicelib.apis.kit.exact_json import UnreadableJson, read_json
 from chalicelib.apis.kit.sockets import MESSAGE_BYTES_MAX, Opened, Opening
 from chalicelib.apis.trade.envelope import Fault
-from chalicelib.apis.trade.pairs import Pairs, pair_not_found, symbol_of
+from chalicelib.apis.trade.pairs import Market, Pairs, pair_not_found, symbol_of
 from chalicelib.apis.trade.socket_topics import Topic, TradeTopics
 from chalicelib.domain.feed.cursor import Cursor, UnreadableCursor, cursor_of
 from chalicelib.domain.feed.event import customer_subject
@@ -95,7 +95,9 @@ class TradeSocket:
                 self.sessions.connections.unsubscribe(connection.connection_id, left)
                 self._say(connection.connection_id, left, {"message": "unsubscribed"})
         else:
-            for wanted in [self._wanted(connection, topic, pair) for topic, pair in topics]:
+            pairs = dict.fromkeys(pair for topic, pair in topics if not topic.is_private)
+            markets = {pair: self.pairs.open_book(connection.instance, pair) for pair in pairs}
+            for wanted in [_wanted(connection, topic, pair, markets.get(pair)) for topic, pair in topics]:
                 try:
                     self._subscribe(wanted, cursor)
                 except Refused as refusal:  # of this topic alone
@@ -108,23 +110,6 @@ class TradeSocket:
             return self.sessions.connections.identify(connection.connection_id, instance, subject, credential)
         except (TicketUnknown, ValueError) as error:
             raise Refused("the ticket is unknown, spent, or another customer's") from error
-
-    def _wanted(self, connection: Connection, topic: Topic, pair: str) -> Subscription:
-        """Return a subscription to a topic. Raises Fault if no open book has the pair."""
-        market = None if topic.is_private else self.pairs.open_book(connection.instance, pair)
-        return Subscription(
-            connection_id=connection.connection_id,
-            desk=DESK,
-            name=_name_of(topic, pair),
-            instance=connection.instance,
-            subjects=(connection.subject,) if topic.is_private and connection.subject else (),
-            book_id=None if market is None else market.book.book_id,
-            beats=topic.repeats or topic.is_private,
-            cursor=Cursor(),
-            next_id=1,
-            expires_s=connection.expires_s,
-            credential=connection.credential if topic.is_private else "",
-        )
 
     def _subscribe(self, one: Subscription, cursor: Cursor | None) -> None:
         begins_with_state = Topic(one.name.partition("@")[0]) in (Topic.TICKER, Topic.DEPTH, Topic.DEPTH_DELTA)
@@ -173,6 +158,23 @@ def _topic_in(connection: Connection, name: object) -> tuple[Topic, str]:
     if not connection.instance:
         raise Refused("public topics need a ticket here")
     return topic, pair
+
+
+def _wanted(connection: Connection, topic: Topic, pair: str, market: Market | None) -> Subscription:
+    """Return a subscription to a topic; a private one has no market."""
+    return Subscription(
+        connection_id=connection.connection_id,
+        desk=DESK,
+        name=_name_of(topic, pair),
+        instance=connection.instance,
+        subjects=(connection.subject,) if topic.is_private and connection.subject else (),
+        book_id=None if market is None else market.book.book_id,
+        beats=topic.repeats or topic.is_private,
+        cursor=Cursor(),
+        next_id=1,
+        expires_s=connection.expires_s,
+        credential=connection.credential if topic.is_private else "",
+    )
 
 
 def _name_of(topic: Topic, pair: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.kit.sockets import MESSAGE_BYTES_MAX
+from chalicelib.apis.trade.pairs import Market, Pairs
 from chalicelib.apis.trade.socket_topics import Topic
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.feed.subscription import CONNECTIONS_MAX, SUBSCRIPTIONS_MAX
@@ -23,7 +24,7 @@ from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.writes import Put
 from tests.apis.trade.desk import PAIR, SignedDesk
-from tests.apis.trade.sockets import DEPTH, TICKER, TRADES, Sockets, bodies, numbered, open_sockets, unavailable
+from tests.apis.trade.sockets import DELTA, DEPTH, TICKER, TRADES, Sockets, bodies, numbered, open_sockets, unavailable
 from tests.world import INSTANCE, NOW_MS
 
 
@@ -239,3 +240,16 @@ def test_who_says_later_that_it_is_of_another_instance_follows_a_topic_once(sock
     sockets.subscribe(name)
     topics = [row["topic"] for row in database.scan("connections") if row["topic"].startswith("follows/")]
     assert sorted(topics) == sorted(row["topic"] for row in rows)
+
+
+def test_a_pair_is_read_once_for_all_topics_of_a_message(sockets: Sockets, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, open_book = [], Pairs.open_book
+
+    def noting(pairs: Pairs, instance: str, pair: str) -> Market:
+        read.append(pair)
+        return open_book(pairs, instance, pair)
+
+    monkeypatch.setattr(Pairs, "open_book", noting)
+    answers = sockets.subscribe(TRADES, DEPTH, DELTA, TICKER, "user_trades", ticket=sockets.ticket())
+    assert {answer["topic"] for answer in answers} == {TRADES, DEPTH, DELTA, TICKER, "user_trades"}
+    assert read == [PAIR]

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.book_paths import BOOK, customers_of, new_venue
 from benchmarks.meter import metered
+from chalicelib.domain.feed.subscription import LIFE_S
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.push.broadcasting import NotSent
 from chalicelib.services.push.following import Receiver, follow_records
@@ -170,3 +171,19 @@ def test_a_batch_of_several_logs_costs_a_subscription_two_writes_whatever_it_bri
     assert [bill.total.write_units for bill in bills] == [2, 2]
     assert [bill.calls for bill in bills] == [4, 3], "whether there are connections, which, an intent, a move"
     assert len(world.clients.received) == 6
+
+
+def test_that_others_know_of_an_instances_connections_is_read_once(memory_database: Database) -> None:
+    """An instance that has had connections for longer than a moment is known everywhere, as long as it has some."""
+    database, meter = metered(memory_database)
+    world = PushWorld(database)
+    world.connect("c")
+    connections = world.connections
+    meter.take()
+    asked = [connections.has_just_begun(INSTANCE) for _ in range(2)]
+    world.now_ms += 2000
+    asked += [connections.has_just_begun(INSTANCE) for _ in range(2)]
+    assert (asked, meter.take().calls) == ([True, True, False, False], 3)
+    world.now_ms += 2 * LIFE_S * 1000
+    world.connect("d")
+    assert connections.has_just_begun(INSTANCE), "it had none for a while"
