@@ -97,6 +97,14 @@ def response(code: str) -> dict[str, Any]:
     return {"Error": {"Code": code, "Message": "a fault of this test"}}
 
 
+def losing_answers(operation: str, call: Call) -> Any:
+    """Lose the answer to every transaction and all statements: then it is looked whether they were done."""
+    answer = call()
+    if operation in ("transact_write_items", "batch_execute_statement"):
+        raise ReadTimeoutError(endpoint_url=ENDPOINT)
+    return answer
+
+
 FAULTS: dict[str, Fault] = {
     "error before": raising(ConnectionClosedError(endpoint_url=ENDPOINT), after=False),
     "outcome unknown": raising(ReadTimeoutError(endpoint_url=ENDPOINT), after=True),

@@ -58,6 +58,13 @@ TABLE_ARN = "arn:aws:dynamodb:*:*:table/"
 FUNCTION_ARN = "arn:aws:lambda:*:*:function:"
 PARAMETER_ARN = "arn:aws:ssm:*:*:parameter/"
 PREFIX = str(CONFIG["stages"]["prod"]["environment_variables"]["TALLYBOOK_TABLE_PREFIX"])
+DELIVERER = CONFIG["stages"]["prod"]["environment_variables"]["TALLYBOOK_DELIVER_FUNCTION"]
+BEATER = CONFIG["stages"]["prod"]["environment_variables"]["TALLYBOOK_BEAT_FUNCTION"]
+STREAMS = {
+    function: f"{TABLE_ARN}{PREFIX}-{table}/stream/*"
+    for function, table in (("match_inbox", "inbox"), ("push_journal", "journal"), ("push_outbox", "outbox"))
+}
+"""The stream of each function that follows one."""
 JOBS = sorted((one.name.removeprefix("any-") for one in table_definitions("any")), key=len, reverse=True)
 """What tables are for, as the ends of their names say it; the longest first, for one may end another."""
 ENTRANCES: list[tuple[type, str, str]] = [
