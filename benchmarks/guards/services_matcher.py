@@ -34,7 +34,7 @@ GUARDS = [
         "chalicelib/services/books/expiry.py",
         "[expiry for expiry in expiries if expiry.order_id not in still_there]",
         "expiries",
-        "tests/services/books/test_expiry.py::test_the_row_of_an_order_that_has_ended_goes_and_nobody_is_woken",
+        "tests/services/books/test_expiry.py::test_an_order_that_waits_for_its_turn_is_looked_at_until_it_had_it",
     ),
     Guard(
         "the row of an earlier halt wakes nobody",
