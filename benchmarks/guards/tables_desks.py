@@ -20,6 +20,20 @@ GUARDS = [
         "tests/services/tenancy/test_tickets.py",
     ),
     Guard(
+        "a connection is changed only from what was read of it",
+        "chalicelib/tables/connections.py",
+        'unchanged = "#version = :before"',
+        'unchanged = "#version = :before OR attribute_exists(#version)"',
+        "tests/tables/test_connections.py",
+    ),
+    Guard(
+        "of a subscription that is stored and removed at once both are left, or neither",
+        "chalicelib/tables/connections.py",
+        "            return replace(before, topics=topics)\n",
+        "            return None if topic in before.topics else replace(before, topics=topics)\n",
+        "tests/tables/test_connections.py",
+    ),
+    Guard(
         "of two beats that have read the same, one claims it",
         "chalicelib/tables/connections.py",
         "AND #intent = :old AND #due = :then",

@@ -18,6 +18,7 @@ intent); whoever finds another's intent waits, or carries it out once it is old.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -32,6 +33,7 @@ from chalicelib.domain.feed.subscription import (
     UnknownConnection,
 )
 from chalicelib.support.bounded_cache import BoundedCache
+from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables import connection_rows as forms
 from chalicelib.tables.attempts import tries
 from chalicelib.tables.dynamodb import Database
@@ -39,8 +41,10 @@ from chalicelib.tables.rows import Row
 from chalicelib.tables.writes import ConditionFailed, Update
 
 TABLE = "connections"
-CHANGES_MAX = 5
-"""Tries of a change of a connection's row, if others change it at the same time."""
+CHANGES_MAX = 20
+"""Tries of a change of a connection's row. A client may send each of its SUBSCRIPTIONS_MAX topics in a message of its
+own, all at once (T175).
+"""
 MARK_AHEAD_S = 600
 INSTANCES_MAX = 1000
 JUST_S = 1
@@ -107,39 +111,44 @@ class Connections:
         return forms.connection_of(row)
 
     def identify(self, connection_id: str, instance: str, subject: str, credential: str) -> Connection:
-        """Note who the client is, and by what: what came first stays. Raises UnknownConnection, or ValueError if it is
-        somebody else.
+        """Note who the client is, and by what: what came first stays. Raises UnknownConnection, Unavailable, or
+        ValueError if it is somebody else.
         """
-        for _ in tries(CHANGES_MAX, self._database.pause):
-            before = self.get(connection_id)
-            if before.subject is not None and (before.instance, before.subject) != (instance, subject):
+
+        def known(before: Connection) -> Connection | None:
+            if before.subject is None:
+                return replace(before, instance=instance, subject=subject, credential=credential)
+            if (before.instance, before.subject) != (instance, subject):
                 raise ValueError("the connection is another's")
-            known = replace(before, instance=instance, subject=subject, credential=credential)
-            after = before if before.subject is not None else replace(known, version=before.version + 1)
-            if before.subject is not None or self._change(before, after):
-                self._mark(after)
-                return after
-        raise UnknownConnection(connection_id)
+            return None
+
+        after = self._changed(connection_id, known)
+        self._mark(after)
+        return after
 
     def subscribe(self, subscription: Subscription) -> None:
         """Store a subscription, in place of an earlier one of its name, also one at other keys (of another instance).
 
-        Raises UnknownConnection, TooManySubscriptions.
+        Its row is there before the connection names it, and the connection is changed though it names it already. So of
+        a subscription that is stored and removed at the same time both are left, or neither (T175). Raises
+        UnknownConnection, TooManySubscriptions, Unavailable.
         """
-        topic = subscription.topic
-        for _ in tries(CHANGES_MAX, self._database.pause):
-            before = self.get(subscription.connection_id)
+        connection_id, topic = subscription.connection_id, subscription.topic
+
+        def named(before: Connection) -> Connection:
+            others = [one for one in before.topics if one.name == topic.name and one != topic]
             topics = (*(one for one in before.topics if one.name != topic.name), topic)
             if len(topics) > SUBSCRIPTIONS_MAX:
-                raise TooManySubscriptions(subscription.connection_id)
-            others = [one for one in before.topics if one.name == topic.name and one != topic]
-            self._database.delete_many(TABLE, forms.keys_of_topics(subscription.connection_id, others))
-            if topic in before.topics or self._change(
-                before, replace(before, topics=topics, version=before.version + 1)
-            ):
-                self._database.put_many(TABLE, forms.rows_of_subscription(subscription))
-                return
-        raise UnknownConnection(subscription.connection_id)
+                raise TooManySubscriptions(connection_id)
+            self._database.delete_many(TABLE, forms.keys_of_topics(connection_id, others))
+            self._database.put_many(TABLE, forms.rows_of_subscription(subscription))
+            return replace(before, topics=topics)
+
+        try:
+            self._changed(connection_id, named)
+        except (UnknownConnection, Unavailable):
+            self._database.delete_many(TABLE, forms.keys_of_topics(connection_id, [topic]))
+            raise
 
     def leave_to_others(self, begun: Subscription) -> None:
         """Have the beat, which has looked after a beginning, pass over a subscription that it sends nothing."""
@@ -147,56 +156,62 @@ class Connections:
             self._database.delete_many(TABLE, [forms.subscription_key(BEATS, begun.connection_id, begun.name)])
 
     def unsubscribe(self, connection_id: str, name: str) -> None:
-        """Remove a subscription, if there is one. Raises UnknownConnection."""
+        """Remove a subscription, if there is one. Raises UnknownConnection, Unavailable."""
+
+        def without(before: Connection) -> Connection | None:
+            gone = [topic for topic in before.topics if topic.name == name]
+            self._database.delete_many(TABLE, forms.keys_of_topics(connection_id, gone))
+            return replace(before, topics=tuple(one for one in before.topics if one not in gone)) if gone else None
+
+        self._changed(connection_id, without)
+
+    def _changed(self, connection_id: str, change: Callable[[Connection], Connection | None]) -> Connection:
+        """Change a connection's row, and return the connection. change: returns what becomes of the connection as read;
+        None: it stays. Called again if another was faster. Raises UnknownConnection, or Unavailable if others always
+        are.
+        """
+        unchanged = "#version = :before"
         for _ in tries(CHANGES_MAX, self._database.pause):
             before = self.get(connection_id)
-            gone = [topic for topic in before.topics if topic.name == name]
-            kept = tuple(topic for topic in before.topics if topic.name != name)
-            self._database.delete_many(TABLE, forms.keys_of_topics(connection_id, gone))
-            if not gone or self._change(before, replace(before, topics=kept, version=before.version + 1)):
-                return
-        raise UnknownConnection(connection_id)
-
-    def _change(self, before: Connection, after: Connection) -> bool:
-        """Return whether the connection's row was as before, and is changed now."""
-        unchanged = "#version = :before"
-        update = Update(
-            TABLE,
-            forms.connection_key(before.connection_id),
-            "SET #version = :after, #topics = :topics, #instance = :instance, #subject = :subject, "
-            "#credential = :credential",
-            unchanged,
-            {
-                ":before": before.version,
-                ":after": after.version,
-                ":topics": forms.texts_of(after.topics),
-                ":instance": after.instance,
-                ":subject": after.subject,
-                ":credential": after.credential,
-            },
-        )
-        try:
-            self._database.write(update)
-        except ConditionFailed:
-            return False
-        return True
+            after = change(before)
+            if after is None:
+                return before
+            after = replace(after, version=before.version + 1)
+            update = Update(
+                TABLE,
+                forms.connection_key(connection_id),
+                "SET #version = :after, #topics = :topics, #instance = :instance, #subject = :subject, "
+                "#credential = :credential",
+                unchanged,
+                {
+                    ":before": before.version,
+                    ":after": after.version,
+                    ":topics": forms.texts_of(after.topics),
+                    ":instance": after.instance,
+                    ":subject": after.subject,
+                    ":credential": after.credential,
+                },
+            )
+            with suppress(ConditionFailed):
+                self._database.write(update)
+                return after
+        raise Unavailable(f"{connection_id}: others change the connection")
 
     def close(self, connection_id: str, *seen: Subscription) -> None:
-        """Remove a connection and all that it is subscribed to; does nothing if it is gone.
+        """Remove a connection and all that it is subscribed to, if they are there.
 
-        seen: its subscriptions that are known to be there, removed though it is gone: a client that leaves while it
-        subscribes leaves one behind.
+        seen: subscriptions of its that are known to be there: a client that leaves while it subscribes leaves one
+        behind, which the connection does not name.
         """
         row = self._database.get(TABLE, forms.connection_key(connection_id))
-        if row is None:
-            if seen:
-                self._database.delete_many(TABLE, forms.keys_of_topics(connection_id, [one.topic for one in seen]))
-            return
-        connection = forms.connection_of(row)
-        gone = forms.keys_of_topics(connection_id, connection.topics)
-        counted = forms.counted_key(connection.owner, connection_id)
-        self._database.delete_many(TABLE, [*gone, counted])
-        self._database.delete_many(TABLE, [forms.connection_key(connection_id)])
+        connection = None if row is None else forms.connection_of(row)
+        topics = {one.topic for one in seen} | set(() if connection is None else connection.topics)
+        keys = forms.keys_of_topics(connection_id, topics)
+        if connection is not None:
+            keys.append(forms.counted_key(connection.owner, connection_id))
+        self._database.delete_many(TABLE, keys)
+        if connection is not None:
+            self._database.delete_many(TABLE, [forms.connection_key(connection_id)])
 
     def following(self, keys: Collection[str]) -> list[Subscription]:
         """Return the subscriptions that follow any of the keys (``Subscription.topic``), each once."""

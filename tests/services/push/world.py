@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -195,17 +195,16 @@ class PushWorld:
         )
 
     def leave_while(self, subscribes: Callable[[], object], connection_id: str) -> None:
-        """Have a client leave in the middle of what it subscribes, once its connection names the topic."""
-        change = self.connections._change
+        """Have a client leave in the middle of what it subscribes, after its connection was read to be removed."""
+        delete = self.database.delete_many
 
-        def change_and_close(before: Connection, after: Connection) -> bool:
-            is_changed = change(before, after)
-            self.connections.close(connection_id)
-            return is_changed
+        def subscribe_before(table: str, keys: Iterable[Mapping[str, Any]]) -> None:
+            self.database.delete_many = delete  # type: ignore[method-assign]
+            subscribes()
+            delete(table, keys)
 
-        self.connections._change = change_and_close  # type: ignore[method-assign]
-        subscribes()
-        self.connections._change = change  # type: ignore[method-assign]
+        self.database.delete_many = subscribe_before  # type: ignore[method-assign]
+        self.connections.close(connection_id)
         self.clients.gone.add(connection_id)
 
     def rows_of(self, connection_id: str) -> list[str]:
