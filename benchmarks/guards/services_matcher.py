@@ -220,7 +220,7 @@ GUARDS = [
         "chalicelib/services/books/parking.py",
         "if failures is not None and failures.parked_at_ms is None:\n            self._inbox",
         "if False:\n            self._inbox",
-        "tests/services/books/test_parking.py::test_a_release_at_the_moment_at_which_records_are_set_aside_loses_none",
+        "tests/services/books/test_releasing.py::test_a_release_at_the_moment_at_which_records_are_set_aside_loses_none",
     ),
     Guard(
         "money has moved when order rows are written",
@@ -248,7 +248,7 @@ GUARDS = [
         "chalicelib/services/books/redrive.py",
         "        decided += redrive(database, matcher, book)\n",
         "",
-        "tests/services/books/test_parking.py::test_what_is_passed_over_while_a_release_redrives_is_decided_by_it",
+        "tests/services/books/test_releasing.py::test_what_is_passed_over_while_a_release_redrives_is_decided_by_it",
     ),
     Guard(
         "a book that failed is delivered again",
