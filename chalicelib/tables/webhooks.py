@@ -218,15 +218,27 @@ class WebhookEndpoints:
 
         Return False if deliveries were noted since, or the lease is another's now; then nothing is changed.
         """
-        is_own, nothing_noted = "#lease = :lease", "#notes = :notes"
-        values: dict[str, Any] = {":lease": endpoint.lease, ":notes": endpoint.notes}
+        nothing_noted = "#notes = :notes"
+        return self._give_back(endpoint, next_ms, f" AND {nothing_noted}", {":notes": endpoint.notes})
+
+    def hand_over(self, endpoint: Endpoint, now_ms: int) -> bool:
+        """Give the lease back and have a deliverer look at the endpoint now, so whatever was noted since is seen.
+
+        Return False if the lease is another's now; then nothing is changed.
+        """
+        return self._give_back(endpoint, now_ms, "", {})
+
+    def _give_back(self, endpoint: Endpoint, next_ms: int | None, more: str, values: dict[str, Any]) -> bool:
+        """Give the lease back if it is the endpoint's own, and ``more`` holds. Return whether it was."""
+        is_own = "#lease = :lease"
+        values = {":lease": endpoint.lease, **values}
         expression = "REMOVE #lease, #busy_until_ms, #queue, #at_ms"
         if next_ms is not None:
             expression = "SET #queue = :wake, #at_ms = :next REMOVE #lease, #busy_until_ms"
             values |= {":wake": WAKE, ":next": next_ms}
         key = _key(endpoint.owner, endpoint.endpoint_id)
         try:
-            self._database.write(Update(TABLE, key, expression, f"{is_own} AND {nothing_noted}", values), as_refused)
+            self._database.write(Update(TABLE, key, expression, f"{is_own}{more}", values), as_refused)
         except ConditionFailed:
             return False
         return True

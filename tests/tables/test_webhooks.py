@@ -180,6 +180,17 @@ def test_a_lease_is_not_given_back_past_a_note(store: Database, owner: Owner) ->
     assert table.release(held, None)
 
 
+def test_a_lease_is_handed_over_past_a_note_but_not_anothers(store: Database, owner: Owner) -> None:
+    table, one = WebhookEndpoints(store), created(store, owner)
+    held = table.acquire(owner, one.endpoint_id, "mine", NOW_MS, NOW_MS + 10)
+    assert held is not None
+    assert table.note(one, NOW_MS + 1) is not None
+    assert table.hand_over(held, NOW_MS + 2)
+    assert (owner, one.endpoint_id) in list(table.to_wake(NOW_MS + 2))
+    assert table.acquire(owner, one.endpoint_id, "other", NOW_MS + 2, NOW_MS + 10) is not None
+    assert not table.hand_over(held, NOW_MS + 3)
+
+
 def test_a_delivery_that_is_there_is_not_put_again(store: Database, owner: Owner) -> None:
     table, one = WebhookDeliveries(store), created(store, owner)
     long = delivery(one, "evt_2", payload=b'{"a":"' + b"x" * 5000 + b'"}')

@@ -93,7 +93,7 @@ class Deliverer:
         for owner, endpoint_id in self._endpoints.to_wake(now_ms + ENDPOINT_LEASE_MS):
             endpoint = self._endpoints.find(owner, endpoint_id)
             if endpoint is not None and endpoint.lease:
-                self._endpoints.release(endpoint, now_ms)
+                self._endpoints.hand_over(endpoint, now_ms)
 
     def run(self, owner: Owner, endpoint_id: str, delivery_ids: Sequence[str] = ()) -> None:
         """Make an endpoint's due deliveries, these first. Returns at once where another deliverer is at work."""
@@ -183,6 +183,6 @@ class Deliverer:
         return min((each for each in times if each is not None), default=None)
 
     def _hand_over(self, endpoint: Endpoint) -> None:
-        """Give the lease back and start another deliverer. Noted in between: the lease ends by itself."""
-        if self._endpoints.release(endpoint, self._clock_ms()):
+        """Give the lease back and start another deliverer."""
+        if self._endpoints.hand_over(endpoint, self._clock_ms()):
             start_or_leave(self._start, endpoint.owner, endpoint.endpoint_id)

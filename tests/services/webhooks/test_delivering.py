@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -408,6 +409,30 @@ def test_a_deliverer_whose_time_is_over_starts_another(hooks: Hooks) -> None:
     assert len(hooks.receiver.requests) == 16
     hooks.work()
     assert len(set(hooks.receiver.ids)) == 19
+
+
+def test_a_deliverer_whose_time_is_over_starts_another_although_more_is_noted_at_that_moment(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the endpoint's events wait until its lease ends, for the rest of a minute and a half."""
+    hooks.endpoint()
+    hooks.receive(event(1))
+    waiting = WebhookDeliveries.waiting
+
+    def posting(url: str, headers: dict[str, str], body: bytes) -> Answer:
+        hooks.now_ms += delivering.RUN_MS
+        return hooks.receiver(url, headers, body)
+
+    def noted_meanwhile(*arguments: Any) -> list[str]:
+        nobody(hooks.receive)(event(2))
+        return waiting(*arguments)
+
+    hooks.deliverer._send = posting
+    monkeypatch.setattr(WebhookDeliveries, "waiting", noted_meanwhile)
+    hooks.deliverer.run(*hooks.starts.pop())
+    monkeypatch.undo()
+    hooks.work()
+    assert hooks.receiver.ids == [event(1).event_id, event(2).event_id]
 
 
 def test_a_delivery_that_the_index_does_not_name_yet_is_sent_later(
