@@ -144,17 +144,18 @@ class Sender:
             connection.close()
 
     def _connected(self, target: Target, addresses: Sequence[str], deadline: _Deadline) -> HTTPConnection:
-        """Return a connection to the first address that takes one."""
-        for last, address in enumerate(addresses, 1 - len(addresses)):
-            connection = self._connection(target, address, deadline.left_s())
+        """Return a connection to the first address that takes one. The time that is left is shared by those to try."""
+        for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            connection = self._connection(target, address, deadline.left_s() / left)
             deadline.connection = connection
             try:
                 connection.connect()
             except Exception:
                 connection.close()
-                if last == 0 or deadline.is_over:
+                if left == 1 or deadline.is_over:
                     raise
             else:
+                connection.timeout = deadline.left_s()  # for the answer
                 return connection
         raise AddressRefused("the name has no address")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 from urllib3.connection import HTTPConnection
+from urllib3.exceptions import ConnectTimeoutError
 
 from chalicelib.services.webhooks.sending import Answer, Sender, retry_after_s
 
@@ -230,6 +231,34 @@ def test_a_certificate_for_another_name_or_by_nobody_known_is_refused(tmp_path: 
 def test_the_second_address_of_a_name_is_tried_where_the_first_takes_no_connection() -> None:
     with Server(saying("HTTP/1.1 200 OK\n\n")).running() as server:
         to = sender(resolve=lambda _name, _port: ["127.0.0.2", "127.0.0.1"])
+        assert post(server.port, to, host="hooks.example.com") == Answer(200, "200")
+
+
+def test_the_second_address_of_a_name_is_tried_where_the_first_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connect = HTTPConnection._new_conn
+
+    def connected(self: HTTPConnection) -> socket.socket:
+        if self.host != "127.0.0.2":
+            return connect(self)
+        assert isinstance(self.timeout, float)
+        time.sleep(self.timeout)
+        raise ConnectTimeoutError(self, "timed out")
+
+    monkeypatch.setattr(HTTPConnection, "_new_conn", connected)
+    with Server(saying("HTTP/1.1 200 OK\n\n")).running() as server:
+        to = sender(resolve=lambda _name, _port: ["127.0.0.2", "127.0.0.1"], timeout_s=2)
+        assert post(server.port, to, host="hooks.example.com") == Answer(200, "200")
+
+
+def test_an_answer_may_take_all_of_the_time_that_is_left_though_a_name_has_two_addresses() -> None:
+    def late(connection: socket.socket) -> None:
+        time.sleep(1.7)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    with Server(late).running() as server:
+        to = sender(resolve=lambda _name, _port: ["127.0.0.1", "127.0.0.2"], timeout_s=3)
         assert post(server.port, to, host="hooks.example.com") == Answer(200, "200")
 
 
