@@ -43,7 +43,7 @@ from chalicelib.tables.connections import Connections
 TELLING_S = 15
 """How long a client is sent what it missed, within the 29 s of API Gateway; then it subscribes again from there."""
 ENTRIES_LEFT = 10
-"""Missed entries that may be sent while others wait."""
+"""Missed entries that may be sent while others wait, if they need not be projected."""
 LOOKS_MAX = 3
 """Looks for entries that have come while a client was sent what it missed."""
 MISSED_MAX = 20_000
@@ -124,7 +124,7 @@ class Sessions:
         """
         wanted, ends = self._beginning(wanted, resume)
         body = state(wanted) if state is not None and resume is None else None
-        row = self._claimed(wanted, others_wait=behind(wanted, ends) <= ENTRIES_LEFT)
+        row = self._claimed(wanted, others_wait=_is_soon_told(desk, wanted, ends))
         self.connections.subscribe(row)
         try:
             self.sender.send(row.connection_id, welcome(row))
@@ -133,7 +133,7 @@ class Sessions:
                 one = replace(one, cursor=one.cursor.moved(one.instance, book_log(str(one.book_id)), body.place))
                 self.sender.send(one.connection_id, desk.text(one, body, one.cursor.to_text()))
                 one = replace(one, next_id=one.next_id + 1, due=due_after_message(self._clock_ms()))
-            self._begin(row, one, ends, TELLING_S)
+            self._begin(desk, row, one, ends, TELLING_S)
         except NotSent as error:
             self.connections.unsubscribe(row.connection_id, row.name)
             raise Unavailable(f"{row.name}: what was missed cannot be read now") from error
@@ -156,12 +156,12 @@ class Sessions:
             return
         self.beat(desk, one)
         ends = self._ends(_scope_of(one))
-        row = self._claimed(one, others_wait=behind(one, ends) <= ENTRIES_LEFT)
+        row = self._claimed(one, others_wait=_is_soon_told(desk, one, ends))
         if self.connections.move([(one, row)]):
             return
         due = due_after_message(self._clock_ms(), self._new_name())
         try:
-            self._begin(row, replace(row, due=due), ends, for_s)
+            self._begin(desk, row, replace(row, due=due), ends, for_s)
         except Gone:
             self.connections.close(one.connection_id, one)
 
@@ -173,7 +173,7 @@ class Sessions:
         intent = Intent((), now_ms if others_wait else 0, self._new_name())
         return replace(one, intent=intent, due=Due(now_ms + for_s * 1000))
 
-    def _begin(self, row: Subscription, one: Subscription, ends: Ends, for_s: float) -> None:
+    def _begin(self, desk: Desk, row: Subscription, one: Subscription, ends: Ends, for_s: float) -> None:
         """Send a subscription what it missed, up to these ends and what has come since; then others send to it.
 
         row: as this process has claimed it. one: as it is to be. Stops if the row is another's by now. Raises Gone, or
@@ -182,7 +182,7 @@ class Sessions:
         until_ms = self._clock_ms() + for_s * 1000
         try:
             for _ in range(LOOKS_MAX):
-                if behind(one, ends) <= ENTRIES_LEFT:
+                if _is_soon_told(desk, one, ends):
                     break
                 row, one = self._told(row, one, ends, until_ms)
                 ends = self._ends(_scope_of(one))
@@ -264,6 +264,11 @@ class Sessions:
             if end - _first([begun], log) > MISSED_MAX:
                 raise CursorUnusable(log)
         return begun, ends
+
+
+def _is_soon_told(desk: Desk, one: Subscription, ends: Ends) -> bool:
+    """Return whether others may wait until a subscription was told what it missed."""
+    return behind(one, ends) <= (0 if desk.waits(one) else ENTRIES_LEFT)
 
 
 def _first(found: Iterable[Subscription], log: str) -> int:

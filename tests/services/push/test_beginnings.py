@@ -41,7 +41,7 @@ def fresh_world() -> Callable[[], PushWorld]:
     return new
 
 
-def missing(world: PushWorld, entries: int, *, resumes: bool = True) -> Callable[..., None]:
+def missing(world: PushWorld, entries: int, *, resumes: bool = True, name: str = TOPIC) -> Callable[..., None]:
     """Connect a client of a book that has a first entry and so many more. Return what subscribes it: behind the first
     one, or from now on with the book's state.
     """
@@ -49,7 +49,7 @@ def missing(world: PushWorld, entries: int, *, resumes: bool = True) -> Callable
     for _ in range(entries + 1):
         world.happen(BOOK_A, PUBLIC_EVENT)
     cursor = Cursor().moved(INSTANCE, BOOK_A, at(1))
-    wanted = Subscription("c", "trade", TOPIC, INSTANCE, (), "ob_a", False, Cursor(), 1, connection.expires_s)
+    wanted = Subscription("c", "trade", name, INSTANCE, (), "ob_a", False, Cursor(), 1, connection.expires_s)
 
     def subscribe(database: Database | None = None) -> None:
         sessions, desk = world.beat(database).sessions, world.trade
@@ -114,6 +114,27 @@ def test_who_subscribes_where_a_process_dies_anywhere_is_told_or_ended(
     assert has_ended
     assert "c" not in world.clients.gone
     assert at_call > 2
+
+
+def test_nobody_waits_while_what_a_client_missed_is_projected(world: PushWorld) -> None:
+    """That may take seconds, though it is one entry."""
+    subscribe = missing(world, 1, name="balance@ob_a")
+    world.connect("d")
+    world.follow_book("d", BOOK_A, place=2)
+    told_others: list[str] = []
+
+    def tell_others() -> None:
+        if len(world.clients.received) == 1:
+            world.clients.before_send = lambda: None
+            events = world.happen(BOOK_A, PUBLIC_EVENT)
+            world.broadcaster().receive(INSTANCE, events)
+            told_others.append(events[0].event_id)
+            assert (world.paused, world.clients.of("d")) == (0, numbered(*told_others))
+
+    world.clients.before_send = tell_others
+    subscribe()
+    assert told_others
+    assert [body for _, body in told(world, "balance@ob_a")][2:] == told_others
 
 
 def test_who_leaves_a_topic_while_it_is_sent_what_it_missed_is_sent_no_more(
