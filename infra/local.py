@@ -39,6 +39,7 @@ from infra.demo_access import FILE_VARIABLE, TOKEN_VARIABLE
 from infra.demo_rounds import Rounds, remove_leftovers
 from infra.endpoint import refuse_dead_endpoint
 from infra.expiry_thread import start_expiry_thread
+from infra.functions import Handler
 from infra.master_key import master_key_environment, own_master_key
 from infra.output import drop_unwritable_output
 from infra.poller import StreamPoller
@@ -47,7 +48,7 @@ from infra.settings import HOST, ROOT, Settings, StartRefused
 from infra.shell_file import ShellFile
 from infra.sweeper import Sweeper
 from infra.tables import INBOX, JOURNAL, OUTBOX, EarlierTable, create_tables, stream_arn
-from infra.websocket_server import Gateway, Handler
+from infra.websocket_server import Gateway
 
 START_BOUND_S = 30
 SERVER_STOP_BOUND_S = 5

@@ -21,7 +21,8 @@ import boto3
 
 from chalicelib import wiring
 from infra.expiry_thread import start_expiry_thread
-from infra.poller import Checkpoint, Handler, StreamPoller
+from infra.functions import Handler
+from infra.poller import Checkpoint, StreamPoller
 from infra.settings import ROOT
 from infra.tables import INBOX
 

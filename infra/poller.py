@@ -15,13 +15,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.tables.wire import write_directly
+from infra.functions import Handler, LambdaContext
 from infra.shards import Record, Shard, lambda_record, records_to_redeliver
 
 if TYPE_CHECKING:
@@ -34,25 +34,7 @@ RETRY_PAUSE_MIN_S = 0.1
 RETRY_PAUSE_MAX_S = 5.0
 DISCOVERY_PERIOD_S = 10.0
 
-Handler = Callable[[dict[str, Any], Any], object]
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class LambdaContext:
-    """The members of Lambda's context object that the functions use."""
-
-    function_name: str
-    function_version: str = "$LATEST"
-    memory_limit_in_mb: int = 1024
-    aws_request_id: str = "00000000-0000-0000-0000-000000000000"
-
-    @property
-    def invoked_function_arn(self) -> str:
-        return f"arn:aws:lambda:us-east-1:000000000000:function:{self.function_name}"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
 
 
 class Checkpoint:

@@ -10,7 +10,7 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-from infra.poller import Handler, LambdaContext
+from infra.functions import Handler, LambdaContext
 
 PERIOD_S = 60.0
 _LOG = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ import logging
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -33,7 +33,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from infra import sdk_http
-from infra.poller import LambdaContext
+from infra.functions import Handler, LambdaContext
 from infra.settings import HOST
 
 FRAME_BYTES_MAX = 32 * 1024
@@ -59,7 +59,6 @@ CONNECTIONS_PATH = "/@connections/"
 _LOG = logging.getLogger(__name__)
 
 Event = Mapping[str, Any]
-Handler = Callable[[dict[str, Any], object], Any]
 
 
 @dataclass(slots=True)

@@ -120,10 +120,10 @@ GUARDS = [
     ),
     Guard(
         "a connection whose answer was not read whole is closed",
-        "chalicelib/tables/kept_connections.py",
+        "chalicelib/tables/keep_alive.py",
         "        if not is_kept:",
         "        if is_kept and not timeout_s:",
-        "tests/tables/test_kept_connections.py::test_a_late_answer_is_not_taken_for_that_of_the_next_request",
+        "tests/tables/test_keep_alive.py::test_a_late_answer_is_not_taken_for_that_of_the_next_request",
     ),
     Guard(
         "an archived instance lists no origins",

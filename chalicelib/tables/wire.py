@@ -3,7 +3,7 @@
 Bodies are written directly: a request with rows in typed form is what DynamoDB takes, but for bytes. The SDK would
 check and copy every value of every request first, by its own description of DynamoDB: most of the CPU of a call with
 many rows. The User-Agent is written once for each client; the SDK writes it twice for each request, with the features
-that the request uses: a fifth of the CPU of a small call. Open connections are used directly (``kept_connections``).
+that the request uses: a fifth of the CPU of a small call. Open connections are used directly (``keep_alive``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.tables.kept_connections import KeptConnections
+from chalicelib.tables.keep_alive import KeepAlive
 
 
 class BodyWriter:
@@ -58,7 +58,7 @@ def call_lightly(client: Any) -> None:
     service = client.meta.service_model.service_id.hyphenize()
     client.meta.events.unregister(f"request-created.{service}", agent.rebuild_and_replace_user_agent_handler)
     client._user_agent_creator = OneUserAgent(agent.to_string())
-    client._endpoint.http_session = KeptConnections(client._endpoint.http_session)
+    client._endpoint.http_session = KeepAlive(client._endpoint.http_session)
 
 
 def _base64(value: bytes | bytearray) -> str:

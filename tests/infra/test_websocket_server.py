@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 from chalicelib.services.push.sending import MESSAGE_BYTES_MAX, GatewaySender, Gone
 from chalicelib.wiring.push import sender_at
 from infra import websocket_server
-from infra.poller import LambdaContext
+from infra.functions import LambdaContext
 from infra.settings import HOST, free_port
 from infra.websocket_server import FRAME_BYTES_MAX, QUEUED_BYTES_MAX, Gateway
 

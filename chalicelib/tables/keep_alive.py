@@ -1,4 +1,4 @@
-"""Requests over connections that are open already, without the SDK's HTTP library between.
+"""HTTP keep-alive: requests over connections that are open already, without the SDK's HTTP library between.
 
 urllib3 opens, verifies, keeps and drops the connections, as ever. But of the CPU of a small call four tenths are its
 work for each request and answer. So a request whose connection is open is written to the socket, and its answer read
@@ -20,7 +20,7 @@ LINE_BYTES_MAX = 65_536
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
-class KeptConnections:
+class KeepAlive:
     """The HTTP session of an SDK client. session: the one that opens its connections."""
 
     def __init__(self, session: Any) -> None:
