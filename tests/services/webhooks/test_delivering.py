@@ -303,6 +303,21 @@ def test_a_secret_that_is_rotated_signs_beside_the_new_one_for_a_day(
         Webhook(old.secret).verify(after.body, dict(after.headers))
 
 
+def test_without_a_master_key_no_secret_is_rotated_and_no_endpoint_made(hooks: Hooks) -> None:
+    """The new secret would sign, and nobody would ever be shown it."""
+    one = hooks.endpoint()
+
+    def missing() -> bytes:
+        raise LookupError
+
+    hooks.desk._master_key = missing
+    with pytest.raises(LookupError):
+        hooks.desk.rotate(OPERATOR, one.endpoint_id)
+    with pytest.raises(LookupError):
+        hooks.desk.create(OPERATOR, URL, ("*",))
+    assert hooks.desk.all(OPERATOR) == [one]
+
+
 def _utc(at_s: int) -> object:
     from datetime import UTC, datetime
 
