@@ -3,8 +3,9 @@
 Entries of one log stay in order. Their events are derived once, and told together with those of the instance's other
 logs, so that a receiver makes its calls once a batch. A receiver that fails keeps neither the other receivers nor the
 other instances of the batch from being served: the instance's first record is reported, so the stream delivers again
-from there, to every receiver. So it is with a log whose events cannot be derived; the instance's others are told. A row
-that no version can read is logged and skipped, so it does not block its shard.
+from there, to every receiver. A log is told up to an entry whose events cannot be derived, and that entry's record is
+reported; the instance's other logs are told whole. A row that no version can read is logged and skipped, so it does not
+block its shard.
 """
 
 from __future__ import annotations
@@ -46,12 +47,8 @@ class Rows(Protocol):
         """Return the events of an entry."""
 
 
-@dataclass(slots=True)
-class _News:
-    """What a batch has of one log. first: the sequence number of its first stream record."""
-
-    first: str
-    rows: list[Row] = field(default_factory=list)
+_News = list[tuple[str, Row]]
+"""What a batch has of one log: its entries' rows, each with the sequence number of its stream record."""
 
 
 @dataclass(slots=True)
@@ -71,13 +68,15 @@ def follow_records(rows: Rows, receivers: Mapping[str, Receiver], records: Seque
     failed: list[str] = []
     told: dict[str, _Told] = {}
     for log, news in _by_log(rows, records).items():
-        try:
-            events = [event for row in news.rows for event in rows.events_of(row)]
-        except Exception:
-            logger.exception("events not derived; delivered again", instance=log.instance, log=log.name)
-            failed.append(news.first)
-            continue
-        told.setdefault(log.instance, _Told(news.first)).events += events
+        first, _ = news[0]
+        of_instance = told.setdefault(log.instance, _Told(first))
+        for number, row in news:
+            try:
+                of_instance.events += rows.events_of(row)
+            except Exception:
+                logger.exception("events not derived; delivered again", instance=log.instance, log=log.name)
+                failed.append(number)
+                break
     for instance, of_instance in told.items():
         events = of_instance.events
         done = [_tell(name, receiver, instance, events) for name, receiver in receivers.items()] if events else []
@@ -99,7 +98,7 @@ def _by_log(rows: Rows, records: Sequence[Mapping[str, Any]]) -> dict[Log, _News
             logger.exception("not an entry of a log; passed over")
             continue
         if log is not None:
-            found.setdefault(log, _News(change["SequenceNumber"])).rows.append(row)
+            found.setdefault(log, []).append((change["SequenceNumber"], row))
     return found
 
 

@@ -84,6 +84,14 @@ def test_events_that_cannot_be_derived_are_asked_for_again_and_hinder_no_other_l
     assert receiver.told == [(INSTANCE, both_of(("a", 1), ("a", 2)))]
 
 
+def test_a_log_is_told_up_to_an_entry_whose_events_cannot_be_derived_and_asked_for_from_there() -> None:
+    """What the stream gives up one day begins with that entry, and nothing before it is lost."""
+    receiver = Noted()
+    batch = records(("b", 1), ("a", 1), ("b", 2), ("b", -3), ("b", 4), ("a", 2))
+    assert follow_records(Numbers(), {"one": receiver}, batch) == [sequence_number(4)]
+    assert receiver.told == [(INSTANCE, both_of(("b", 1), ("b", 2), ("a", 1), ("a", 2)))]
+
+
 @pytest.mark.parametrize("log", ["unreadable", "beside"])
 def test_rows_that_are_no_entries_are_passed_over(log: str) -> None:
     receiver = Noted()
