@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chalicelib.apis.book.routes import EVENTS
 from chalicelib.apis.kit.description import Schema
+from chalicelib.apis.kit.events import LIMIT_DEFAULT, LIMIT_MAX, WAIT_S_MAX
 from chalicelib.apis.trade.socket_topics import Topic
 from infra.asyncapi import sockets
 from infra.asyncapi.bodies import TEXT, object_of
@@ -33,13 +34,13 @@ class Channel:
 POLL: Schema = object_of(
     {
         "after": {"type": "string", "description": "The cursor of an earlier answer, or start; absent: from now on."},
-        "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
+        "limit": {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
     },
     optional=("after", "limit"),
 )
 POLLED = (
-    "Long poll: with the header Prefer: wait=N, the answer waits up to N seconds (20 at most) for the first event. It "
-    "is a page of such events with the cursor behind them; the OpenAPI description has its envelope."
+    f"Long poll: with the header Prefer: wait=N, the answer waits up to N seconds ({WAIT_S_MAX} at most) for the first "
+    "event. It is a page of such events with the cursor behind them; the OpenAPI description has its envelope."
 )
 TAKERS_TYPES = {"types": {"type": "string", "description": "List with commas of types of messages."}, "after": TEXT}
 WEBHOOK_HEADERS = object_of(

@@ -14,9 +14,9 @@ from chalicelib.apis.kit.page_bytes import answer_bytes, fitting
 from chalicelib.apis.kit.preference import wait_preference
 from chalicelib.domain.feed.cursor import cursor_of
 from chalicelib.domain.feed.shown import event_json
-from chalicelib.services.feed.reading import Feed, Scope
+from chalicelib.services.feed.reading import EVENTS_MAX, Feed, Scope
 
-LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
+LIMIT_DEFAULT, LIMIT_MAX = 100, EVENTS_MAX
 WAIT_S_MAX = 20
 """API Gateway ends a request after 29 s."""
 START = "start"
