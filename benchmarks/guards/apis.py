@@ -172,7 +172,7 @@ GUARDS = [
         "chalicelib/apis/taker/socket_messages.py",
         "if event.is_for(subjects)",
         "if event.receivers",
-        "tests/apis/taker/test_socket.py::"
+        "tests/apis/taker/test_socket_messages.py::"
         "test_a_taker_is_told_which_orders_can_be_locked_and_what_becomes_of_its_own_alone",
     ),
     Guard(

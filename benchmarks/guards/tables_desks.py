@@ -45,7 +45,7 @@ GUARDS = [
         "chalicelib/tables/connections.py",
         "} - rows.keys()",
         "}",
-        "tests/apis/taker/test_socket.py::"
+        "tests/apis/taker/test_socket_messages.py::"
         "test_those_who_follow_are_found_by_a_query_for_each_key_and_one_read_of_rows_elsewhere",
     ),
     Guard(

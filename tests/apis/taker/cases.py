@@ -39,6 +39,13 @@ SINGLE = [
     "nonce", "signature", "order_hash", "status", "filled_quantity", "notes", "created_at", "updated_at",
 ]  # fmt: skip
 """The members of the single object, in the order of its example."""
+PAGE = ["total", "page", "page_size", "total_pages"]
+"""The members of a page, in front of its rows."""
+FILL = [
+    "id", "order_id", "order_hash", "taker", "fill_quantity", "fill_amount", "fee_amount", "incentive_amount", "status",
+    "reference_id", "created_at",
+]  # fmt: skip
+"""The members that all objects of a fill begin with."""
 SMALL = {"price": str(10**18), "quantity": "1000", "incentive": "100"}
 """A thousand base units that cost one base unit each; a tenth on top."""
 

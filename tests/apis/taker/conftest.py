@@ -11,6 +11,7 @@ import app
 from chalicelib import wiring
 from tests.apis.taker.cases import HttpClient
 from tests.apis.taker.desk import INSTANCE, MASTER_KEY, Desk, new_desk
+from tests.apis.taker.sockets import Sockets, open_sockets
 from tests.desks import fresh_desks
 
 
@@ -18,6 +19,11 @@ from tests.desks import fresh_desks
 def desk() -> Desk:
     """A desk of this test's own."""
     return new_desk()
+
+
+@pytest.fixture
+def sockets(desk: Desk) -> Sockets:
+    return open_sockets(desk)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl
 from chalicelib.apis.kit.sockets import Opened, Opening
 from chalicelib.apis.taker.signature import signature_of
 from chalicelib.services.push.rows import StoredEntries
+from chalicelib.services.push.steps import BEAT_S
 from chalicelib.wiring.push import Pushing, new_pushing
 from tests.apis.taker.desk import INSTANCE, MASTER_KEY, Desk
 from tests.described import DescribedClients
@@ -59,6 +61,11 @@ class Sockets:
         """Hand the new rows of the outbox to the broadcaster."""
         self.streams.follow()
 
+    def repeat(self) -> None:
+        """Let the time pass after which heartbeats are sent, and have the next beat."""
+        self.desk.clock.advance(BEAT_S)
+        self.pushing.beat.round()
+
     def messages(self, name: str = "t", *, heartbeats: bool = False) -> list[dict[str, Any]]:
         received = [message for one, message in self.clients.received if one == name]
         return [message for message in received if heartbeats or message["type"] != "heartbeat"]
@@ -88,3 +95,10 @@ def open_sockets(
         start=start or started.append,
     )
     return Sockets(desk, pushing, clients, Streams(desk.database, pushing.broadcaster), started)
+
+
+def refusal(opened: Opened) -> tuple[int, int]:
+    """Return status and code."""
+    answer = json.loads(opened.message)
+    assert answer["message"]
+    return opened.status, answer["code"]
