@@ -229,6 +229,12 @@ class World(Venue):
                 self._streamed.add(row["command"])
                 self.records.append(record_of(row, FIRST_SEQUENCE + len(self.records)))
 
+    def forget_commands(self) -> None:
+        """Let the inbox and the stream forget every command."""
+        keys = [{"book": row["book"], "command": row["command"]} for row in self.database.scan(inbox.TABLE)]
+        self.database.delete_many(inbox.TABLE, keys)
+        self.records = []
+
     def deliver(self, matcher: Matcher | None = None, records: Sequence[Record] | None = None) -> list[str]:
         """Give records (default: all there are) to the matcher; return the sequence numbers it hands back."""
         failed = match_records(matcher or self.matcher(), self.records if records is None else records)

@@ -66,14 +66,14 @@ GUARDS = [
         "chalicelib/services/books/rebuilding.py",
         '(stands is None or stands.get("id") in known)',
         "True",
-        f"{AMENDING}::test_a_rebuild_leaves_an_amendment_that_came_meanwhile",
+        "tests/services/books/test_amendments_kept.py::test_a_rebuild_leaves_an_amendment_that_came_meanwhile",
     ),
     Guard(
         "verify counts what is set aside for an amendment",
         "chalicelib/ops/verify/verifier.py",
         "            if amendment.extra != 0:\n",
         "            if amendment.extra < 0:\n",
-        f"{AMENDING}::test_verify_counts_what_is_set_aside_until_the_outcome_is_there",
+        "tests/services/books/test_amendments_kept.py::test_verify_counts_what_is_set_aside_until_the_outcome_is_there",
     ),
     Guard(
         "an order that its book refuses is not admitted",

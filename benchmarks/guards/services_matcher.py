@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.guards.guard import AMENDING, SWEEP, Guard
+from benchmarks.guards.guard import SWEEP, Guard
 
 SETTLE = "        self._accounts.settle(entry.book, sequence, changes, at_ms, beside=fills)\n"
 PROJECT = "        self._orders.project(config.book_id, updates, sequence, at_ms)\n"
@@ -13,14 +13,14 @@ GUARDS = [
         "chalicelib/services/books/deduplication.py",
         "return [command.command_id for command in commands if command.command_id not in under_way]",
         "return []",
-        f"{AMENDING}::test_a_decided_amendment_that_comes_again_is_dropped_by_what_is_under_way",
+        "tests/services/books/test_amendments_kept.py::test_a_decided_amendment_that_comes_again_is_dropped_by_what_is_under_way",
     ),
     Guard(
         "an order has its turn before its amendment",
         "chalicelib/services/books/deduplication.py",
         "if isinstance(command, CancelOrder | AmendOrder) and _is_waiting(",
         "if isinstance(command, CancelOrder) and _is_waiting(",
-        f"{AMENDING}::test_an_amendment_that_comes_without_its_order_finds_it_by_its_row",
+        "tests/services/books/test_amendments_kept.py::test_an_amendment_that_comes_without_its_order_finds_it_by_its_row",
     ),
     Guard(
         "an amendment ends with its outcome",

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from chalice.test import Client
 
 from chalicelib.apis.kit.http import HttpResponse
@@ -380,3 +381,11 @@ class HttpClient:
         )
         response = self._http.request(method, target, headers=headers, body=body)
         return response.status_code, json.loads(response.body) if response.body else None
+
+
+every_command = pytest.mark.parametrize("make", COMMANDS.values(), ids=list(COMMANDS))
+every_post = pytest.mark.parametrize(
+    "make", [make for make in COMMANDS.values() if make().method == "POST"],
+    ids=[name for name, make in COMMANDS.items() if make().method == "POST"],
+)  # fmt: skip
+MADE_KEY = {"idempotency-key": "made-for:this_case.1"}

@@ -6,82 +6,38 @@ import json
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.forms import encode_order, encode_terms
-from chalicelib.domain.books.journal import BrokenJournal, Head, JournalEntry, draft
+from chalicelib.domain.books.journal import BrokenJournal, Head
 from chalicelib.domain.books.matching import place
 from chalicelib.domain.books.orders import TradeSums, order_updates
 from chalicelib.domain.books.snapshot import (
     NAMED_LIFE_MS,
     SNAPSHOT_AFTER_BYTES_MIN,
     BookState,
-    BrokenSnapshot,
     decode_state,
     encode_state,
     is_due,
 )
 from chalicelib.domain.books.vocabulary import BookRules, BookStatus, CancelAll, CancelOrder, Command
 from chalicelib.domain.ledger.amounts import Side
-from chalicelib.support.canonical import canonical
 from tests.domain.books.orders import BUY, FOK, IOC, SELL, begun, change_to, decided, followed_up, limit, market, queue
-
-NAME = "inst_x/ob"
-RULES = BookRules(base_decimals=0, maker_fee_bps=5, taker_fee_bps=15)
-AT_MS = 1_736_937_000_000
-ACTIVE, PAUSED, CLOSED = BookStatus.ACTIVE, BookStatus.PAUSED, BookStatus.CLOSED
-
-
-def a_state(status: BookStatus = ACTIVE) -> BookState:
-    return BookState.empty(RULES, status)
-
-
-def go_on(state: BookState, *commands: Command, at_ms: int = AT_MS, redriven: tuple[str, ...] = ()) -> JournalEntry:
-    """Decide the commands as one entry of the journal, as the matcher does."""
-    events = decided(state.book, *commands)
-    (entry,) = draft(NAME, state.head, at_ms, state.head.watermark + len(commands), events, redriven)
-    state.advance(entry, events)
-    return entry
-
-
-def a_history(state: BookState) -> list[JournalEntry]:
-    """Three entries: queues with partial fills on both sides, a cancel, a pause and its end, a redriven order."""
-    return [
-        go_on(
-            state,
-            limit("bid 1", BUY, 99, 5), limit("bid 2", BUY, 99, 3), limit("bid 3", BUY, 98, 4),
-            limit("ask 1", SELL, 101, 5, of="cüst"), limit("ask 2", SELL, 101, 6), limit("ask 3", SELL, 103, 7),
-        ),
-        go_on(
-            state,
-            limit("seller", SELL, 99, 2), market("buyer", BUY, 1), CancelOrder("c1", "bid 3", "customer of bid 3"),
-            change_to(PAUSED, 1, "pause", RULES), limit("late", BUY, 101, 1), change_to(ACTIVE, 2, "resume", RULES),
-            at_ms=AT_MS + 5,
-        ),
-        go_on(state, limit("bid 4", BUY, 99, 1), limit("bid 5", BUY, 100, 2), redriven=("bid 5",), at_ms=AT_MS + 9),
-    ]  # fmt: skip
-
-
-def read_back(state: BookState) -> BookState:
-    return decode_state(NAME, RULES, encode_state(NAME, state))
-
-
-def assert_equal(one: BookState, other: BookState) -> None:
-    one.book.check()
-    other.book.check()
-    assert one.book.state() == other.book.state()
-    assert one.book.open_orders.keys() == other.book.open_orders.keys()
-    assert [one.book.find(each) for each in one.book.open_orders] == [
-        other.book.find(each) for each in one.book.open_orders
-    ]
-    assert (one.book.status, one.head) == (other.book.status, other.head)
-    assert (one.named, one.traded) == (other.named, other.traded)
-
-
-# --- the fold ----------------------------------------------------------------------------------------------------
+from tests.domain.books.states import (
+    ACTIVE,
+    AT_MS,
+    CLOSED,
+    NAME,
+    PAUSED,
+    RULES,
+    a_history,
+    a_state,
+    assert_equal,
+    go_on,
+    read_back,
+)
 
 
 def test_folding_the_entries_gives_the_state_that_deciding_them_gave() -> None:
@@ -147,9 +103,6 @@ def test_an_entry_that_does_not_follow_or_was_changed_is_not_folded() -> None:
         folded.fold(replace(first, watermark=1))
 
     assert_equal(folded, a_state())
-
-
-# --- written and read back ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", BookStatus)
@@ -348,9 +301,6 @@ def test_a_book_of_a_hundred_thousand_orders_is_read_back_as_it_was() -> None:
     assert again.book.state() == book.state()
 
 
-# --- when one is due ---------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("journal_bytes", "snapshot_bytes", "due"),
     [
@@ -373,64 +323,6 @@ def test_a_snapshot_is_due_when_the_journal_since_the_last_one_outgrew_it_and_64
     assert is_due(journal_bytes, snapshot_bytes) is due
 
 
-# --- what is no snapshot -----------------------------------------------------------------------------------------
-
-
-def content_of(state: BookState) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(zlib.decompress(encode_state(NAME, state)))
-    return content
-
-
-def written(content: object) -> bytes:
-    return zlib.compress(canonical(content).encode())
-
-
-def an_order_book() -> dict[str, Any]:
-    state = a_state()
-    go_on(state, limit("bid", BUY, 99, 5))
-    return content_of(state)
-
-
-def test_a_snapshot_of_another_book_is_refused() -> None:
-    with pytest.raises(BrokenSnapshot, match="a snapshot of inst_x/ob, not of inst_x/other"):
-        decode_state("inst_x/other", RULES, encode_state(NAME, a_state()))
-
-
-@pytest.mark.parametrize(
-    "snapshot",
-    [
-        b"",
-        b"{}",
-        zlib.compress(b""),
-        zlib.compress(b"\xff"),
-        zlib.compress(b"{"),
-        written([]),
-        written("text"),
-        written(None),
-        written({}),
-    ],
-)
-def test_bytes_that_are_no_snapshot_are_refused(snapshot: bytes) -> None:
-    with pytest.raises(BrokenSnapshot, match=NAME):
-        decode_state(NAME, RULES, snapshot)
-
-
-def test_a_snapshot_that_lost_its_first_or_last_byte_is_refused() -> None:
-    snapshot = encode_state(NAME, a_state())
-
-    for part in (snapshot[1:], snapshot[:-1]):
-        with pytest.raises(BrokenSnapshot, match=NAME):
-            decode_state(NAME, RULES, part)
-
-
-def test_a_snapshot_from_before_parked_orders_says_that_the_journal_is_read() -> None:
-    content = an_order_book()
-    del content["parked"]
-
-    with pytest.raises(BrokenSnapshot, match="of an earlier form; the journal is read instead"):
-        decode_state(NAME, RULES, written(content))
-
-
 def test_the_last_price_is_kept_where_none_of_the_traded_orders_rests() -> None:
     state = a_state()
     go_on(state, limit("ask", SELL, 101, 5))
@@ -440,86 +332,3 @@ def test_the_last_price_is_kept_where_none_of_the_traded_orders_rests() -> None:
 
     assert not state.book.open_orders
     assert read_back(state).book.last_price == state.book.last_price == 101
-
-
-@pytest.mark.parametrize("member", ["book", "sequence", "at", "watermark", "hash", "terms", "named", "orders"])
-def test_a_snapshot_that_lacks_a_member_is_refused(member: str) -> None:
-    content = an_order_book()
-    decode_state(NAME, RULES, written(content))
-
-    del content[member]
-
-    with pytest.raises(BrokenSnapshot, match=member):
-        decode_state(NAME, RULES, written(content))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"watermark": "much"},
-        {"terms": "PAUSED"},
-        {"terms": {"status": "PAUSED"}},
-        {"terms": encode_terms(change_to(PAUSED, 1).terms) | {"status": "OPEN"}},
-        {"named": 5},
-        {"orders": 5},
-        {"orders": ["bid"]},
-        {"orders": [[{"id": "bid"}, "5"]]},
-        {"orders": [["bid", "5"]]},
-    ],
-    ids=str,
-)
-def test_a_snapshot_with_a_member_that_means_nothing_is_refused(change: dict[str, object]) -> None:
-    with pytest.raises(BrokenSnapshot, match=NAME):
-        decode_state(NAME, RULES, written(an_order_book() | change))
-
-
-@pytest.mark.parametrize("facts", [{"side": "LEFT"}, {"type": "STOP"}, {"timeInForce": "DAY"}, {"price": "x"}])
-def test_a_snapshot_with_an_order_that_nobody_can_have_placed_is_refused(facts: dict[str, object]) -> None:
-    content = an_order_book()
-
-    content["orders"][0][0] |= facts
-
-    with pytest.raises(BrokenSnapshot, match=NAME):
-        decode_state(NAME, RULES, written(content))
-
-
-@pytest.mark.parametrize("remaining", ["0", "-1", "1000000"])
-def test_an_order_that_is_unfilled_by_what_it_cannot_be_is_refused(remaining: str) -> None:
-    content = an_order_book()
-    content["orders"][0][1] = remaining
-    with pytest.raises(BrokenSnapshot, match=r"remaining|empty level"):
-        decode_state(NAME, RULES, written(content))
-
-
-def test_an_order_that_rests_twice_is_refused() -> None:
-    content = an_order_book()
-    content["orders"].append(content["orders"][0])
-    with pytest.raises(BrokenSnapshot, match="twice"):
-        decode_state(NAME, RULES, written(content))
-
-
-def test_a_crossed_book_is_refused() -> None:
-    content = an_order_book()
-    for order_id, side in (("high bid", BUY), ("low ask", SELL)):
-        order = limit(order_id, side, 1000 if side is BUY else 1, 5)
-        content["orders"].append([encode_order(order), "5"])
-    with pytest.raises(BrokenSnapshot, match="crossed"):
-        decode_state(NAME, RULES, written(content))
-
-
-def test_an_order_that_is_unfilled_by_no_number_is_refused() -> None:
-    content = an_order_book()
-
-    content["orders"][0][1] = "some"
-
-    with pytest.raises(BrokenSnapshot, match=NAME):
-        decode_state(NAME, RULES, written(content))
-
-
-def test_a_market_order_in_a_snapshot_is_refused_for_it_cannot_rest() -> None:
-    content = an_order_book()
-
-    content["orders"].append([encode_order(market("anything", SELL, 5)), "5"])
-
-    with pytest.raises(BrokenSnapshot, match="anything rests at no price"):
-        decode_state(NAME, RULES, written(content))

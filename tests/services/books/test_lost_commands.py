@@ -43,13 +43,6 @@ def world(memory_database: Database) -> World:
     return Scenario(a_market).world(memory_database)
 
 
-def forget(world: World) -> None:
-    """Let the inbox and the stream forget every command."""
-    keys = [{"book": row["book"], "command": row["command"]} for row in world.database.scan("inbox")]
-    world.database.delete_many("inbox", keys)
-    world.records = []
-
-
 def sweep(world: World, now_ms: int) -> int:
     """Sweep all pages; return how many commands were decided."""
     swept = LostCommands(world.database, world.matcher(), lambda: now_ms)
@@ -95,7 +88,7 @@ def test_a_row_tells_the_command_that_was_admitted() -> None:
 @pytest.mark.parametrize("by", ["sweep", "redrive", "redrive of all"])
 def test_an_order_whose_command_is_gone_is_decided_from_its_row(world: World, by: str) -> None:
     resting, market = world.placed("ben", "BUY", 10, 40), world.placed("ben", "BUY", 10)
-    forget(world)
+    world.forget_commands()
     if by == "sweep":
         assert sweep(world, later(market)) == 2
     elif by == "redrive":
@@ -113,7 +106,7 @@ def test_post_only_is_not_forgotten(world: World) -> None:
     asked = OrderRequest("ben", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 60, 10, post_only=True)
     admitted = Admission(world.database).place(INSTANCE, BOOK_ID, asked)
     assert isinstance(admitted, Admitted)
-    forget(world)
+    world.forget_commands()
     assert sweep(world, later(admitted.order.order_id)) == 1
     order = world.order("ben", admitted.order.order_id)
     assert (order.status.is_live, order.filled, order.sequence is None) == (False, 0, False)
@@ -252,7 +245,7 @@ def test_a_row_that_is_behind_the_journal_is_not_decided_again(world: World, cap
     world.deliver()
     world.database.put_many("open-orders", [before])
     entries = len(list(world.database.scan("journal")))
-    forget(world)
+    world.forget_commands()
     with caplog.at_level(logging.ERROR):
         assert sweep(world, later(order)) == 0
         assert redrive(world.database, world.matcher(), world.book) == 0
@@ -303,7 +296,7 @@ def test_a_journal_that_is_too_long_to_look_through_is_left_to_redrive(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = world.placed("ben", "BUY", 10, 40)
-    forget(world)
+    world.forget_commands()
     monkeypatch.setattr(lost_commands, "JOURNAL_ENTRIES_MAX", 0)
     monkeypatch.setattr(lost_commands, "CLOCKS_DIFFER_MS", 10**12)
     assert sweep(world, later(order)) == 0
@@ -317,14 +310,14 @@ def test_a_book_that_fails_keeps_no_other_waiting(world: World) -> None:
     world.database.put_many(
         "open-orders", [{n: v for n, v in row.items() if n != "hold"} | {"owner": "inst_old/customer/x"}]
     )
-    forget(world)
+    world.forget_commands()
     assert sweep(world, later(order)) == 1
 
 
 def test_whoever_looks_at_expiries_sweeps_between_looks_once_an_hour(world: World) -> None:
     now_ms = [0]
     order = world.placed("ben", "BUY", 10, 40)
-    forget(world)
+    world.forget_commands()
     now_ms[0] = later(order)
     looks = iter([True, True, True, False])
     Expiring(world.database, world.matcher(), lambda: now_ms[0]).run(lambda: next(looks), lambda _: None)
