@@ -237,11 +237,6 @@ class Connections:
         ]
         return [forms.subscription_of(row) for row in self._database.get_many(TABLE, keys)]
 
-    def subscription(self, one: Subscription) -> Subscription | None:
-        """Return a subscription as it is now; None if it is gone."""
-        row = self._database.get(TABLE, forms.key_of(one))
-        return None if row is None or row["expires"] <= self._now_s() else forms.subscription_of(row)
-
     def again(self, found: Sequence[Subscription]) -> list[Subscription]:
         """Return subscriptions as they are now, without those that are gone."""
         rows = self._database.get_many(TABLE, [forms.key_of(one) for one in found]) if found else []

@@ -120,9 +120,10 @@ class Broadcaster:
         steps = [(Step(one, first_of(one, news)), news) for one, ends in behind if (news := news_of(one, ends))]
         cut = [id(step) for step, news in steps if step.ends != news]
         self._carry_out([step for step, _ in steps])
-        unfinished = [(step, news) for step, news in steps if step.again or (step.after and id(step) in cut)]
-        again = [(self._connections.subscription(step.before), news) for step, news in unfinished]
-        return [(one, ends) for one, ends in again if one is not None]
+        unfinished = [(step.before, news) for step, news in steps if step.again or (step.after and id(step) in cut)]
+        now = {(one.connection_id, one.name): one for one in self._connections.again([one for one, _ in unfinished])}
+        known = [(now.get((one.connection_id, one.name)), news) for one, news in unfinished]
+        return [(one, news) for one, news in known if one is not None]
 
     def tell(self, one: Subscription, ends: Ends) -> Subscription:
         """Take one step with a subscription to which the caller alone sends. Return it as it is then, its row as it

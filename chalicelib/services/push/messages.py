@@ -13,8 +13,7 @@ from dataclasses import replace
 from threading import Lock
 from typing import NamedTuple
 
-from chalicelib.domain.feed.cursor import Cursor, Place
-from chalicelib.domain.feed.subscription import Subscription
+from chalicelib.domain.feed.cursor import Place
 from chalicelib.services.push.desk import Body, Desk, News
 from chalicelib.services.push.recent import RecentEntries
 from chalicelib.services.push.steps import Step, due_after_beat, due_after_message
@@ -42,20 +41,20 @@ class Messages:
         one, desk, now_ms = step.before, self._desks[step.before.desk], self._clock_ms()
         places = {log: one.cursor.place(one.instance, log) for log in step.ends}
         news, bodies = self._once(step, places)
-        after = replace(one, intent=None)
+        cursor, next_id, due = one.cursor, one.next_id, one.due
         for log, place in places.items():
             for body in bodies.get(log, []):
                 if news and body.place.position <= place.position:
                     continue
                 if not body.goes_on:
-                    after = replace(after, cursor=_moved(after, log, body.place))
-                step.messages.append(desk.text(after, body, after.cursor.to_text()))
-                after = replace(after, next_id=after.next_id + 1)
+                    cursor = cursor.moved(one.instance, log, body.place)
+                step.messages.append(desk.text(replace(one, next_id=next_id), body, cursor.to_text()))
+                next_id += 1
             entries = news.get(log)
-            after = replace(after, cursor=_moved(after, log, entries[-1].place if entries else place))
+            cursor = cursor.moved(one.instance, log, entries[-1].place if entries else place)
         if step.messages and one.shows_state:
-            after = replace(after, due=due_after_message(now_ms) if news else due_after_beat(now_ms))
-        step.after = after
+            due = due_after_message(now_ms) if news else due_after_beat(now_ms)
+        step.after = replace(one, intent=None, cursor=cursor, next_id=next_id, due=due)
 
     def _once(self, step: Step, places: Mapping[str, Place]) -> _Told:
         """Return what a step tells, or raise why it cannot: found once for all steps that tell the same."""
@@ -81,7 +80,3 @@ class Messages:
         }
         bodies = desk.bodies(one, news) if news else {log: [desk.state(one, place)] for log, place in places.items()}
         return _Told(news, bodies)
-
-
-def _moved(one: Subscription, log: str, place: Place) -> Cursor:
-    return one.cursor.moved(one.instance, log, place)

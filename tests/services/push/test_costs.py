@@ -15,6 +15,7 @@ from benchmarks.book_paths import BOOK, customers_of, new_venue
 from benchmarks.meter import metered
 from chalicelib.domain.feed.subscription import LIFE_S
 from chalicelib.domain.ledger.owners import book_key
+from chalicelib.services.push import steps
 from chalicelib.services.push.broadcasting import NotSent
 from chalicelib.services.push.following import Receiver, follow_records
 from chalicelib.services.push.messages import Messages
@@ -102,6 +103,23 @@ def test_a_message_costs_one_write_and_two_where_another_could_send_another_one_
         broadcaster.receive(INSTANCE, world.happen(log, receivers))
         assert meter.take().total.write_units == writes, (log, receivers)
     assert len(world.clients.received) == 3
+
+
+def test_those_who_need_another_step_are_read_by_one_call(
+    memory_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "ENTRIES_A_STEP", 2)
+    database, meter = metered(memory_database)
+    world = PushWorld(database)
+    events = [world.happen(BOOK_A, PUBLIC_EVENT)[0] for _ in range(4)]
+    for number in range(20):
+        world.connect(f"c{number}")
+        world.follow_book(f"c{number}", BOOK_A)
+    broadcaster = world.broadcaster(database)
+    meter.take()
+    broadcaster.receive(INSTANCE, events)
+    assert len(world.clients.received) == 20 * len(events)
+    assert meter.take().calls == 5, "whether there are connections, which; two moves, and a read between"
 
 
 @pytest.mark.parametrize("fails", [False, True])
