@@ -20,7 +20,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
-from soak import (
+from benchmarks import feed_client
+from benchmarks.feed_checks import kept_of, kinds_of, percentile, problems_of
+from benchmarks.feed_phases import DISTURBED, UNDISTURBED
+from benchmarks.feed_socket import TOPICS, Market, SocketPlace
+from benchmarks.feed_socket_checks import Asset, repeats, socket_problems_of
+from benchmarks.soak import (
     PROBLEMS_SHOWN,
     Failed,
     Report,
@@ -31,7 +36,7 @@ from soak import (
     say,
     wait_for_the_matcher,
 )
-from soak_stack import (
+from benchmarks.soak_stack import (
     CUSTOMERS,
     INSTANCE,
     QUOTE,
@@ -42,20 +47,13 @@ from soak_stack import (
     base_address,
     base_symbol,
 )
-
-from benchmarks import feed_client
-from benchmarks.feed_checks import kept_of, kinds_of, percentile, problems_of
-from benchmarks.feed_phases import DISTURBED as DISTURBED_PHASE
-from benchmarks.feed_phases import UNDISTURBED as UNDISTURBED_PHASE
-from benchmarks.feed_socket import TOPICS, Market, SocketPlace
-from benchmarks.feed_socket_checks import Asset, socket_problems_of
 from chalicelib import wiring
 
 LONG_POLLS, SOCKETS, PROCESSES = 14, 6, 2
 """Subscribers of each kind, and the processes that they share."""
 OF_CUSTOMERS = 4
 """Every so many-th subscriber by long poll follows a customer; the others the whole instance."""
-WARM_UP, UNDISTURBED = 1 / 10, 1 / 4
+WARM_UP, CALM = 1 / 10, 1 / 4
 """Shares of the load: what is decided first is not timed; then come no kills and cuts."""
 CUTS_A_SECOND = 50 / 600
 CUTS_MIN = 5
@@ -63,7 +61,7 @@ CUTS_MIN = 5
 
 def feed(folder: Path, options: argparse.Namespace, seed: int) -> Report:
     """Run the benchmark. Return its report. Raises Failed or StackBroken."""
-    calm_s = options.seconds * (WARM_UP + UNDISTURBED)
+    calm_s = options.seconds * (WARM_UP + CALM)
     with Stack(folder, options.books) as stack:
         try:
             url = stack.start_pushes()
@@ -94,6 +92,7 @@ def feed(folder: Path, options: argparse.Namespace, seed: int) -> Report:
     problems += [problem for one in told for problem in problems_of(kept, one)]
     markets, assets = _markets(stack), _assets(stack)
     problems += [problem for one in by_socket for problem in socket_problems_of(kept, one, markets, assets)]
+    problems += repeats(by_socket)
     found = kinds_of(problems)
     if problems:
         raise Failed("\n".join([*problems[:PROBLEMS_SHOWN], f"... {len(problems)} problems in all: {found}"]))
@@ -124,7 +123,7 @@ def feed(folder: Path, options: argparse.Namespace, seed: int) -> Report:
         "fewest cuts of a subscriber": min(sum(one.cuts.values()) for one in [*told, *by_socket]),
         "decided to received, ms": {
             f"{way}, {phase}": _percentiles(delays)
-            for phase in (UNDISTURBED_PHASE, DISTURBED_PHASE)
+            for phase in (UNDISTURBED, DISTURBED)
             for way, counted in (
                 ("long poll", [one.delays for one in told]),
                 ("WebSocket", [one.delays for one in by_socket]),
@@ -162,7 +161,7 @@ def _places(stack: Stack, url: str, options: argparse.Namespace, seed: int) -> l
             sockets=sockets[number::PROCESSES],
             seconds=options.seconds,
             timed_after_s=options.seconds * WARM_UP,
-            undisturbed_s=options.seconds * (WARM_UP + UNDISTURBED),
+            undisturbed_s=options.seconds * (WARM_UP + CALM),
             cuts=cuts,
             every=options.every,
             seed=f"{seed}/{number}",

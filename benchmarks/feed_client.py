@@ -24,10 +24,9 @@ from typing import Any
 
 from benchmarks.feed_phases import Phases, depth_digest, due_between
 from benchmarks.feed_socket import Socket, SocketPlace
-from benchmarks.soak_client import DESK
+from benchmarks.soak_client import DESK, START_S_MAX
 from benchmarks.subscriber import Subscriber
 
-START_S_MAX = 90
 WAIT_S, ANSWER_S_MAX = 10, 30
 PAUSE_S = 0.05
 LIMIT = 500

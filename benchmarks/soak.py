@@ -27,10 +27,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import soak_client
-from soak_checks import problems_of, read_journals
-from soak_stack import CUSTOMERS, Stack, StackBroken
-
+from benchmarks import soak_client
+from benchmarks.soak_checks import problems_of, read_journals
+from benchmarks.soak_stack import CUSTOMERS, Stack, StackBroken
 from chalicelib import wiring
 from chalicelib.ops import cli
 from infra.settings import ROOT

@@ -19,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 
 import boto3
-from soak_client import BookFacts
 
+from benchmarks.soak_client import BookFacts
 from chalicelib.ops import cli
 from infra import demo, engine, settings
 from infra.local import replace_environment
