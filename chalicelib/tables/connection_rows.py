@@ -40,7 +40,9 @@ def key_of(one: Subscription) -> Row:
 
 
 def keys_of_topics(connection_id: str, topics: Iterable[Topic]) -> list[Row]:
-    return [subscription_key(key, connection_id, topic.name) for topic in topics for key in topic.keys]
+    """Return the keys of the rows of a connection's topics, each once."""
+    rows = dict.fromkeys((key, topic.name) for topic in topics for key in topic.keys)
+    return [subscription_key(key, connection_id, name) for key, name in rows]
 
 
 def texts_of(topics: Iterable[Topic]) -> list[list[str]]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.feed.cursor import Cursor
 from chalicelib.domain.feed.subscription import (
+    BEATS,
     SUBSCRIPTIONS_MAX,
     Connection,
+    Intent,
     Subscription,
     TooManySubscriptions,
     UnknownConnection,
@@ -117,6 +120,16 @@ def test_a_subscription_that_was_seen_is_removed_with_a_connection_that_does_not
     memory_database.put_many(TABLE, [row])
     connections.close("c1", ONE)
     assert told(connections) == []
+
+
+def test_a_subscription_that_was_seen_as_it_was_after_its_beginning_is_removed_with_its_connection(
+    connections: Connections,
+) -> None:
+    """The connection names it with the beat's key, which it has lost since."""
+    connections.subscribe(replace(ONE, intent=Intent((), 0, "somebody")))
+    connections.close("c1", ONE)
+    assert told(connections) == []
+    assert connections.following([BEATS]) == []
 
 
 def test_each_of_the_topics_that_a_client_asks_for_at_once_is_subscribed(connections: Connections) -> None:
