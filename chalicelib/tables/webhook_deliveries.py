@@ -14,7 +14,7 @@ from typing import Any
 
 from chalicelib.domain.webhooks.endpoint import Delivery, DeliveryStatus, UnknownDelivery, is_id
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.rows import Row, reads_row
+from chalicelib.tables.rows import Row, encode, reads_row
 from chalicelib.tables.webhooks import INDEX, TABLE
 from chalicelib.tables.writes import ConditionFailed, Put, Update, as_refused
 
@@ -47,11 +47,14 @@ class WebhookDeliveries:
         rows = self._queued(DeliveryStatus.WAITING, endpoint_id, 1)
         return next((int(row["at_ms"]) for row in rows), None)
 
-    def listed(self, endpoint_id: str, status: DeliveryStatus, limit: int) -> list[Delivery]:
-        """Return waiting deliveries, those tried first first, or dead ones, oldest first."""
-        keys = [{"owner": row["owner"], "entry": row["entry"]} for row in self._queued(status, endpoint_id, limit)]
-        found = [_delivery_of(row) for row in self._database.get_many(TABLE, keys)]
-        return sorted((one for one in found if one.status is status), key=lambda one: (one.at_ms, one.delivery_id))
+    def listed(
+        self, endpoint_id: str, status: DeliveryStatus, limit: int, after: Delivery | None = None
+    ) -> list[Delivery]:
+        """Return waiting deliveries, those tried first first, or dead ones, oldest first. after: those behind it."""
+        names = [row["entry"] for row in self._queued(status, endpoint_id, limit, after)]
+        rows = self._database.get_many(TABLE, [_delivery_key(endpoint_id, name) for name in names])
+        found = {row["entry"]: _delivery_of(row) for row in rows}
+        return [found[name] for name in names if name in found and found[name].status is status]
 
     def count_waiting(self, endpoint_id: str, most: int) -> int:
         """Return how many deliveries wait, ``most`` at most."""
@@ -137,9 +140,16 @@ class WebhookDeliveries:
         except ConditionFailed as error:
             return None if error.row is None else _delivery_of(error.row)
 
-    def _queued(self, status: DeliveryStatus, endpoint_id: str, limit: int) -> Iterator[Row]:
-        values = {":queue": _queue(status, endpoint_id)}
-        rows = self._database.query(TABLE, "#queue = :queue", values, IndexName=INDEX, Limit=limit)
+    def _queued(
+        self, status: DeliveryStatus, endpoint_id: str, limit: int, after: Delivery | None = None
+    ) -> Iterator[Row]:
+        queue, options = _queue(status, endpoint_id), {}
+        if after is not None:
+            place = _delivery_key(endpoint_id, after.delivery_id) | {"queue": queue, "at_ms": after.at_ms}
+            options = {"ExclusiveStartKey": encode(place)}
+        rows = self._database.query(
+            TABLE, "#queue = :queue", {":queue": queue}, IndexName=INDEX, Limit=limit, **options
+        )
         return islice(rows, limit)
 
 

@@ -104,6 +104,7 @@ def walk(desk: Desk, client: BookDesk) -> None:
     assert [one.id for one in client.webhooks.all()] == [client.webhooks.one(hook.id).id]
     delivery = client.webhooks.test(hook.id)
     assert [one.id for one in client.webhooks.deliveries(hook.id, "WAITING", limit=5)] == [delivery]
+    assert client.webhooks.deliveries(hook.id, "WAITING", after=delivery) == []
     assert client.webhooks.delivery(hook.id, delivery).payload is not None
     assert client.webhooks.redeliver(hook.id, delivery).id == delivery
     changed_hook = client.webhooks.change(hook.id, WebhookChange(customer_refs=None, status="PAUSED"))

@@ -125,6 +125,7 @@ def walk(desk: Desk, shop: EscrowDesk, operator: EscrowOperator) -> None:
     assert [one.id for one in shop.webhooks.all()] == [shop.webhooks.one(hook.id).id]
     delivery = shop.webhooks.test(hook.id)
     assert [one.id for one in shop.webhooks.deliveries(hook.id, "WAITING", limit=5)] == [delivery]
+    assert shop.webhooks.deliveries(hook.id, "WAITING", after=delivery) == []
     assert shop.webhooks.redeliver(hook.id, delivery).id == delivery
     assert shop.webhooks.change(hook.id, WebhookChange(status="PAUSED")).status == "PAUSED"
     assert shop.webhooks.rotate_secret(hook.id, hours=1).secret not in (None, hook.secret)

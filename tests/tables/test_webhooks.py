@@ -191,6 +191,17 @@ def test_a_lease_is_handed_over_past_a_note_but_not_anothers(store: Database, ow
     assert not table.hand_over(held, NOW_MS + 3)
 
 
+def test_deliveries_are_listed_behind_one_also_among_those_of_one_millisecond(store: Database, owner: Owner) -> None:
+    table, one = WebhookDeliveries(store), created(store, owner)
+    deliveries = [delivery(one, f"evt_{number}", at_ms=NOW_MS + number // 4) for number in range(10)]
+    table.put(deliveries)
+    seen: list[Delivery] = []
+    while page := table.listed(one.endpoint_id, DeliveryStatus.WAITING, 3, seen[-1] if seen else None):
+        seen += page
+    assert sorted(seen, key=lambda each: each.delivery_id) == deliveries
+    assert [each.at_ms for each in seen] == sorted(each.at_ms for each in deliveries)
+
+
 def test_a_delivery_that_is_there_is_not_put_again(store: Database, owner: Owner) -> None:
     table, one = WebhookDeliveries(store), created(store, owner)
     long = delivery(one, "evt_2", payload=b'{"a":"' + b"x" * 5000 + b'"}')

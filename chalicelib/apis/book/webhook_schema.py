@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
@@ -11,6 +12,7 @@ from pydantic_core import core_schema
 from chalicelib.apis.book.schema import (
     FROM_ONE,
     FROM_ONE_MESSAGE,
+    ID_MESSAGE,
     LIMIT_DEFAULT,
     LIMIT_MAX,
     REF_CHARACTERS_MAX,
@@ -32,6 +34,7 @@ from chalicelib.domain.webhooks.endpoint import (
 )
 
 URL_CHARACTERS_MAX = 1000
+_DELIVERY_ID = re.compile(r"[!-~]{1,100}")
 ROTATION_HOURS_MAX = 168
 TYPES_MESSAGE = f"must be a list of 1 to {TYPES_MAX}, each {TYPE_RULE}"
 CUSTOMERS_MESSAGE = f"must be a list of 1 to {CUSTOMERS_MAX} strings of 1 to {REF_CHARACTERS_MAX} characters"
@@ -97,10 +100,12 @@ class RotateSecretBody(Body):
     hours: Annotated[int, integer(0, ROTATION_HOURS_MAX)] = 24
 
 
-def deliveries_query(query: Mapping[str, list[str]]) -> tuple[DeliveryStatus, int]:
-    """Return which deliveries are listed, DEAD by default, and how many. Raises Fault."""
+def deliveries_query(query: Mapping[str, list[str]]) -> tuple[DeliveryStatus, int, str | None]:
+    """Return which deliveries are listed, DEAD by default, how many, and behind which one. Raises Fault."""
     parameters = Parameters(query)
     status = parameters.word("status", (DeliveryStatus.DEAD.value, DeliveryStatus.WAITING.value))
     limit = parameters.single("limit", FROM_ONE, FROM_ONE_MESSAGE)
+    after = parameters.single("after", _DELIVERY_ID, ID_MESSAGE)
     parameters.refuse_faulty()
-    return DeliveryStatus(status or DeliveryStatus.DEAD), LIMIT_DEFAULT if limit is None else bounded(limit, LIMIT_MAX)
+    listed = LIMIT_DEFAULT if limit is None else bounded(limit, LIMIT_MAX)
+    return DeliveryStatus(status or DeliveryStatus.DEAD), listed, after

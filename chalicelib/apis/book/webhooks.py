@@ -89,9 +89,9 @@ class WebhookEndpoints:
     def deliveries(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/webhooks/{webhookId}/deliveries. 200 with dead letters, or what waits."""
         webhook_id = _id(request)
-        status, limit = webhook_schema.deliveries_query(request.query)
+        asked = webhook_schema.deliveries_query(request.query)
         with _faults():
-            found = self.desk().deliveries(Owner(instance), webhook_id, status, limit)
+            found = self.desk().deliveries(Owner(instance), webhook_id, *asked)
         return envelope.success(200, {"deliveries": list(map(delivery_view, found))})
 
     def delivery(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:

@@ -115,6 +115,7 @@ _OF_WEBHOOK = {"id": Parameter("Id of the webhook endpoint.", text(least=1))}
 _OF_DELIVERIES = _OF_WEBHOOK | {
     "status": Parameter("Which deliveries.", words(("DEAD", "WAITING")) | {"default": "DEAD"}),
     "limit": Parameter("How many at most.", integer(1, webhooks.LISTED_MAX, default=webhooks.LISTED)),
+    "after": Parameter("The last delivery of an earlier answer: those behind it (T171).", text(least=1, most=100)),
 }
 _REPLAYED = ("Idempotent-Replay",)
 _ORDER = {"buyer_id": "{buyer_id}", "seller_id": "{seller_id}", "name": "Road bike", "value": 150}

@@ -88,7 +88,9 @@ ROUTES = RouteTable(
         _route("DELETE", "/webhooks/{id}", "webhooks.remove", "RemovedWebhook"),
         _route("POST", "/webhooks/{id}/test", "webhooks.test", "TestedWebhook", body="webhooks:NONE"),
         _route("POST", "/webhooks/{id}/rotate-secret", "webhooks.rotate", "WebhookWithSecret", body="webhooks:ROTATE"),
-        _route("GET", "/webhooks/{id}/deliveries", "webhooks.deliveries", "Deliveries", query=("status", "limit")),
+        _route(
+            "GET", "/webhooks/{id}/deliveries", "webhooks.deliveries", "Deliveries", query=("status", "limit", "after")
+        ),
         _route("POST", "/webhooks/{id}/redeliver", "webhooks.redeliver", "Delivery", body="webhooks:REDELIVER"),
         _route(
             "GET", "/events", "events.follow", "Events", query=("after", "limit"), headers=("Prefer",), errors=("410",)

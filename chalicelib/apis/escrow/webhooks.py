@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.apis.escrow.bodies import Body
 from chalicelib.apis.escrow.commands import Commands, RequestFields
-from chalicelib.apis.escrow.envelope import Errors, breaks_rule, invalid_field, not_found, response, single, written
+from chalicelib.apis.escrow.envelope import (
+    Errors,
+    breaks_rule,
+    invalid_field,
+    is_not_selectable,
+    not_found,
+    response,
+    single,
+    written,
+)
 from chalicelib.apis.escrow.gate import Caller
 from chalicelib.apis.escrow.kinds import choice, integer, text, texts
 from chalicelib.apis.escrow.objects import View
@@ -45,7 +54,7 @@ if TYPE_CHECKING:
 URL_CHARACTERS_MAX = 1000
 ROTATION_HOURS_MAX = 168
 LISTED, LISTED_MAX = 50, 100
-STATUS = "status"
+STATUS, AFTER = "status", "after"
 
 
 def _types() -> Kind:
@@ -66,7 +75,7 @@ CHANGE = Schema(_FIELDS | {STATUS: choice("ACTIVE", "PAUSED")})
 ROTATE = Schema({"hours": integer(0, ROTATION_HOURS_MAX)})
 REDELIVER = Schema({"delivery_id": text(200)}, required=frozenset({"delivery_id"}))
 NONE = Schema({})
-_DELIVERIES = Schema({STATUS: choice("DEAD", "WAITING"), "limit": integer(1, LISTED_MAX)})
+_DELIVERIES = Schema({STATUS: choice("DEAD", "WAITING"), "limit": integer(1, LISTED_MAX), AFTER: text(100)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +162,8 @@ class WebhookEndpoints:
         asked = _DELIVERIES.checked(_DELIVERIES.read(sent), Body({}), errors)
         refuse(errors)
         status, limit = DeliveryStatus(asked.get(STATUS, DeliveryStatus.DEAD)), asked.get("limit", LISTED)
-        with _faults():
-            found = self.desk().deliveries(endpoint.owner, endpoint.endpoint_id, status, limit)
+        with _faults(AFTER):
+            found = self.desk().deliveries(endpoint.owner, endpoint.endpoint_id, status, limit, asked.get(AFTER))
         return _listed(list(map(delivery_view, found)), limit)
 
     def redeliver(self, request: HttpRequest, caller: Caller) -> HttpResponse:
@@ -187,14 +196,14 @@ def _owner(caller: Caller) -> Owner:
 
 
 @contextmanager
-def _faults() -> Iterator[None]:
-    """Raise Fault for what the service refuses."""
+def _faults(delivery: str = "delivery_id") -> Iterator[None]:
+    """Raise Fault for what the service refuses. delivery: the field that names one."""
     try:
         yield
     except UnknownEndpoint as error:
         raise not_found() from error
     except UnknownDelivery as error:
-        raise invalid_field("delivery_id", "The selected delivery id is invalid.") from error
+        raise invalid_field(delivery, is_not_selectable(delivery)) from error
     except EndpointNotActive as error:
         raise invalid_field(STATUS, "The webhook is paused or has ended; set its status to ACTIVE.") from error
     except TooManyEndpoints as error:

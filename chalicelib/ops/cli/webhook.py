@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 LISTED_MAX = 100
 _TYPE = pattern(TYPE_PATTERN, f"must be {TYPE_RULE}")
 Endpoint = Annotated[str, Parameter(help="as webhook list shows it")]
+Limit = Annotated[int, read_by(whole(1, LISTED_MAX), f"1 to {LISTED_MAX}")]
+After = Annotated[str | None, Parameter(help="the last one of an earlier list: those behind it", metavar="DELIVERY")]
 
 
 @Parameter(name="*")
@@ -159,14 +161,15 @@ def dead(
     endpoint: Endpoint,
     /,
     *,
-    limit: Annotated[int, read_by(whole(1, LISTED_MAX), f"1 to {LISTED_MAX}")] = LISTED_MAX,
+    limit: Limit = LISTED_MAX,
+    after: After = None,
     whose: Whose = _OPERATORS,
 ) -> Printed:
     """List an endpoint's dead letters, oldest first.
 
     $ tallybook webhook dead inst_demo0001 ENDPOINT
     """
-    return _deliveries(whose.owner(instance), endpoint, DeliveryStatus.DEAD, limit)
+    return _deliveries(whose.owner(instance), endpoint, DeliveryStatus.DEAD, limit, after)
 
 
 @app.command
@@ -175,18 +178,19 @@ def waiting(
     endpoint: Endpoint,
     /,
     *,
-    limit: Annotated[int, read_by(whole(1, LISTED_MAX), f"1 to {LISTED_MAX}")] = LISTED_MAX,
+    limit: Limit = LISTED_MAX,
+    after: After = None,
     whose: Whose = _OPERATORS,
 ) -> Printed:
     """List what is to be sent to an endpoint, what is tried next first.
 
     $ tallybook webhook waiting inst_demo0001 ENDPOINT
     """
-    return _deliveries(whose.owner(instance), endpoint, DeliveryStatus.WAITING, limit)
+    return _deliveries(whose.owner(instance), endpoint, DeliveryStatus.WAITING, limit, after)
 
 
-def _deliveries(owner: Owner, endpoint: str, status: DeliveryStatus, limit: int) -> Printed:
-    return {"deliveries": list(map(delivery_view, _desk().deliveries(owner, endpoint, status, limit)))}
+def _deliveries(owner: Owner, endpoint: str, status: DeliveryStatus, limit: int, after: str | None) -> Printed:
+    return {"deliveries": list(map(delivery_view, _desk().deliveries(owner, endpoint, status, limit, after)))}
 
 
 @app.command

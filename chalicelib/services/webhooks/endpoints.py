@@ -160,11 +160,19 @@ class EndpointDesk:
         self._start_for(endpoint, delivery_id)
         return delivery_id
 
-    def deliveries(self, owner: Owner, endpoint_id: str, status: DeliveryStatus, limit: int) -> list[Delivery]:
-        """Return deliveries that are WAITING or DEAD: those tried next, or those that died first. Raises
-        UnknownEndpoint.
+    def deliveries(
+        self, owner: Owner, endpoint_id: str, status: DeliveryStatus, limit: int, after: str | None = None
+    ) -> list[Delivery]:
+        """Return deliveries that are WAITING or DEAD: those tried next, or those that died first.
+
+        after: the last one of an earlier list; those behind it are returned (T171). Raises UnknownEndpoint, or
+        UnknownDelivery if it is in the list no longer.
         """
-        return self._deliveries.listed(self.get(owner, endpoint_id).endpoint_id, status, min(limit, LISTED_MAX))
+        endpoint = self.get(owner, endpoint_id)
+        last = None if after is None else self._deliveries.find(endpoint.endpoint_id, after)
+        if after is not None and (last is None or last.status is not status):
+            raise UnknownDelivery(after)
+        return self._deliveries.listed(endpoint.endpoint_id, status, min(limit, LISTED_MAX), last)
 
     def delivery(self, owner: Owner, endpoint_id: str, delivery_id: str) -> Delivery:
         """Return one delivery, whatever its status. Raises UnknownEndpoint or UnknownDelivery."""

@@ -56,10 +56,15 @@ class Webhooks:
         return self._write("POST", path_of(f"{ONE}/rotate-secret", webhook=webhook_id), Webhook, {"hours": hours})
 
     def deliveries(
-        self, webhook_id: str, status: Literal["DEAD", "WAITING"] = "DEAD", limit: int | None = None
+        self,
+        webhook_id: str,
+        status: Literal["DEAD", "WAITING"] = "DEAD",
+        limit: int | None = None,
+        after: str | None = None,
     ) -> list[Delivery]:
-        """Return dead letters, or what waits."""
-        path, query = path_of(f"{ONE}/deliveries", webhook=webhook_id), query_of(status=status, limit=limit)
+        """Return dead letters, or what waits. after: the last one of an earlier list, those behind it."""
+        path = path_of(f"{ONE}/deliveries", webhook=webhook_id)
+        query = query_of(status=status, limit=limit, after=after)
         return member_of(self._session.get(path, Members, query), "deliveries", list[Delivery])
 
     def delivery(self, webhook_id: str, delivery_id: str) -> Delivery:

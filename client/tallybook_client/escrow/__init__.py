@@ -249,11 +249,15 @@ class Webhooks:
         return written(self._session, "POST", path, Webhook, {"hours": hours})
 
     def deliveries(
-        self, webhook_id: str, status: Literal["DEAD", "WAITING"] = "DEAD", limit: int | None = None
+        self,
+        webhook_id: str,
+        status: Literal["DEAD", "WAITING"] = "DEAD",
+        limit: int | None = None,
+        after: str | None = None,
     ) -> list[Delivery]:
-        """Return dead letters, or what waits."""
+        """Return dead letters, or what waits. after: the last one of an earlier list, those behind it."""
         path = path_of(f"{MOUNT}/webhooks/{{id}}/deliveries", id=webhook_id)
-        return self._session.get(path, list[Delivery], query_of(status=status, limit=limit))
+        return self._session.get(path, list[Delivery], query_of(status=status, limit=limit, after=after))
 
     def redeliver(self, webhook_id: str, delivery_id: str) -> Delivery:
         """Send one again, under its id."""

@@ -71,6 +71,9 @@ def test_a_dead_letter_is_listed_and_sent_again(run: Run, memory_database: Datab
     assert (again["id"], again["status"], again["attempts"]) == (dead["id"], "WAITING", 0)
     assert run(f"webhook dead {INSTANCE} {made['id']}")["deliveries"] == []
     assert run(f"webhook waiting {INSTANCE} {made['id']}")["deliveries"] == [again]
+    assert run(f"webhook waiting {INSTANCE} {made['id']} --after {again['id']}")["deliveries"] == []
+    with pytest.raises(CommandFailed, match="no such delivery"):
+        run(f"webhook dead {INSTANCE} {made['id']} --after {again['id']}")
 
 
 @pytest.mark.parametrize("more", ["--world sandbox", "--merchant shop --customer ann"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.apis.kit.description import Example, Operation, Parameter, words
+from chalicelib.apis.kit.description import Example, Operation, Parameter, text, words
 from chalicelib.domain.webhooks.endpoint import DeliveryStatus
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
@@ -53,7 +53,10 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             {
                 "status": Parameter(
                     "Which deliveries.", words((DeliveryStatus.DEAD, DeliveryStatus.WAITING)) | {"default": "DEAD"}
-                )
+                ),
+                "after": Parameter(
+                    "The last delivery of an earlier answer: those behind it (T171).", text("[!-~]{1,100}")
+                ),
             },
         ),
         "GET /offchain/webhooks/{webhookId}/deliveries/{deliveryId}": Operation(

@@ -78,6 +78,11 @@ def test_a_test_waits_to_be_sent_and_can_be_seen(desk: Desk) -> None:
     assert one == waiting
     again = desk.send("POST", REDELIVER, webhookId=webhook_id, deliveryId=delivery_id)
     assert data_of(again, 202) == waiting
+    behind = {"status": "WAITING", "after": delivery_id}
+    assert data_of(desk.get(DELIVERIES, behind, webhookId=webhook_id)) == {"deliveries": []}
+    gone = desk.get(DELIVERIES, {"after": delivery_id}, webhookId=webhook_id)
+    assert outcome_of(gone) == (404, "DELIVERY_NOT_FOUND")
+    assert desk.get(DELIVERIES, {"after": "x" * 101}, webhookId=webhook_id).status == 400
     assert data_of(desk.get(DELIVERIES, webhookId=webhook_id)) == {"deliveries": []}
 
 

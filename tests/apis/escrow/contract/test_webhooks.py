@@ -74,6 +74,8 @@ def test_what_waits_is_listed_and_dead_letters_are_what_is_listed_without_a_word
     (waiting,) = page_of(desk.get(path, {"status": "WAITING"}))["data"]
     assert (waiting["id"], waiting["type"], waiting["status"]) == (delivery_id, "webhook.test", "WAITING")
     assert page_of(desk.get(path))["data"] == []
+    assert page_of(desk.get(path, {"status": "WAITING", "after": delivery_id}))["data"] == []
+    assert errors_of(desk.get(path, {"after": delivery_id})).keys() == {"after"}
     assert errors_of(desk.get(path, {"status": "DELIVERED", "limit": "0"})).keys() == {"status", "limit"}
     again = desk.post(f"/webhooks/{webhook_id}/redeliver", {"delivery_id": "evt_none"})
     assert errors_of(again).keys() == {"delivery_id"}
