@@ -71,12 +71,11 @@ bench-compare: $(INSTALLED)
 cold-start: $(INSTALLED)
 	$(BIN)/python benchmarks/cold_start.py
 
-# Measures the cost of lists by length of history: docs/listings.md. Takes seven minutes on its own engine, fourteen on
-# an engine with constant query times, where it measures more: make listings DYNAMODB_ENDPOINT=http://127.0.0.1:4567
+# Measures the cost of lists by length of history: docs/listings.md. Takes some ten minutes.
 listings: $(INSTALLED)
 	$(BIN)/python benchmarks/open_orders.py
-	$(if $(DYNAMODB_ENDPOINT),DYNAMODB_ENDPOINT=$(DYNAMODB_ENDPOINT) )$(BIN)/python benchmarks/listing.py
-	$(if $(DYNAMODB_ENDPOINT),DYNAMODB_ENDPOINT=$(DYNAMODB_ENDPOINT) )$(BIN)/python benchmarks/taker_listing.py
+	$(BIN)/python benchmarks/listing.py
+	$(BIN)/python benchmarks/taker_listing.py
 	$(BIN)/python benchmarks/trade_listing.py
 
 # Computes the cost of an order on AWS, in units and money: docs/operations.md. Takes some minutes.

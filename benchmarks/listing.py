@@ -4,26 +4,19 @@ Three customers have 100, 10,000 and 100,000 filled orders with one trade each, 
 Lists are requested through the endpoints; ``units`` counts what the DynamoDB calls would cost on AWS. The check: a
 first page reads the same number of rows with any history, a page of open orders at most two rows for each it shows.
 
-By default it runs on an embedded engine, whose queries get slower with the number of rows. With
-``DYNAMODB_ENDPOINT=http://...`` it runs on that engine, in tables of its own that it drops at the end. Read units are
-the same on any engine; times are constant only if the engine's queries are.
+It runs on an embedded engine. Read units are the same on any engine.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from time import perf_counter, time_ns
+from time import perf_counter
 from urllib.parse import parse_qs
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-
-import boto3
 
 from benchmarks.core import commands
 from benchmarks.engine import engine_database, machine
@@ -36,14 +29,12 @@ from chalicelib.support.clock import now_ms
 from chalicelib.tables import tenants
 from chalicelib.tables.dynamodb import Database
 from chalicelib.wiring.book import new_book_desk
-from infra.tables import table_definitions
 
 HISTORIES = (100, 10_000, 100_000)
 OPEN_ORDERS = 120
 PAGE_ROWS = 50
 TRADING_COMMANDS = 20_000
 ROUNDS, TIMED_S_MAX = 5, 3.0
-ENDPOINT = "DYNAMODB_ENDPOINT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,29 +122,6 @@ def customer_of(history: int) -> str:
     return f"cust_{history:06d}"
 
 
-@contextmanager
-def chosen_engine() -> Iterator[tuple[str, Database]]:
-    """Yield the engine's name and empty tables: the engine at DYNAMODB_ENDPOINT, otherwise an embedded one."""
-    endpoint = os.environ.get(ENDPOINT)
-    if endpoint is None:
-        with engine_database() as database:
-            yield "embedded", database
-        return
-    for name, value in (("ACCESS_KEY_ID", "local"), ("SECRET_ACCESS_KEY", "local"), ("DEFAULT_REGION", "us-east-1")):
-        os.environ.setdefault(f"AWS_{name}", value)
-    client = boto3.client("dynamodb", endpoint_url=endpoint)
-    prefix = f"listings{time_ns()}"
-    tables = table_definitions(prefix)
-    try:
-        for table in tables:
-            client.create_table(**table.create_request)
-            client.get_waiter("table_exists").wait(TableName=table.name, WaiterConfig={"Delay": 1})
-        yield endpoint, Database(client, prefix)
-    finally:
-        for name in {table.name for table in tables} & set(client.list_tables()["TableNames"]):
-            client.delete_table(TableName=name)
-
-
 def print_line(listing: Listing, history: str, one: Measured) -> None:
     cost = one.cost
     numbers = f"{one.calls:>7,}{cost.rows_read:>11,}{cost.read_units:>12,.1f}{one.milliseconds:>12,.1f}"
@@ -161,8 +129,8 @@ def print_line(listing: Listing, history: str, one: Measured) -> None:
 
 
 def main() -> None:
-    with chosen_engine() as (engine, database):
-        print(f"{machine()}; engine: {engine}; {PAGE_ROWS} rows a page")
+    with engine_database() as database:
+        print(f"{machine()}; {PAGE_ROWS} rows a page")
         write_customers(database, HISTORIES)
         write_trades(database, commands(TRADING_COMMANDS, seed=7), now_ms())
         print(f"{'page':<40}{'history':>9}{'calls':>7}{'rows read':>11}{'read units':>12}{'ms':>12}")

@@ -4,13 +4,11 @@ Takers have filled 100, 10,000 and 100,000 orders with one fill each, and hold f
 still open. Lists are requested through the endpoints, twenty rows a page; ``units`` counts what that would cost on AWS.
 The first page of all orders (newest or oldest first) and of all fills must cost the same with any history.
 
-It runs on the engine of ``benchmarks/listing.py``; the 100,000 only on the one that ``DYNAMODB_ENDPOINT`` names, since
-each query of them takes some ten seconds on the embedded engine.
+It runs on an embedded engine.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,8 +20,8 @@ from urllib.parse import parse_qs
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.engine import machine
-from benchmarks.listing import ENDPOINT, HISTORIES, ROUNDS, TIMED_S_MAX, Measured, chosen_engine
+from benchmarks.engine import engine_database, machine
+from benchmarks.listing import HISTORIES, ROUNDS, TIMED_S_MAX, Measured
 from benchmarks.meter import metered
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.gate import Caller
@@ -208,14 +206,13 @@ def print_line(listing: Listing, history: int, one: Measured) -> None:
 
 
 def main() -> None:
-    with chosen_engine() as (engine, database):
-        print(f"{machine()}; engine: {engine}; 20 rows a page")
-        histories = HISTORIES if ENDPOINT in os.environ else HISTORIES[:2]
-        write_takers(database, histories)
+    with engine_database() as database:
+        print(f"{machine()}; 20 rows a page")
+        write_takers(database, HISTORIES)
         print(f"{'page':<52}{'history':>9}{'rows':>6}{'calls':>8}{'rows read':>11}{'read units':>12}{'ms':>12}")
         first_pages: dict[Listing, list[Measured]] = {}
         for listing in FIRST_PAGES + OTHER_PAGES:
-            for history in sorted({*listing.histories} & {*histories}):
+            for history in listing.histories:
                 measured = measure(database, listing, history)
                 print_line(listing, history, measured)
                 if listing in FIRST_PAGES:
