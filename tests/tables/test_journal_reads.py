@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 
 from chalicelib.domain.books.journal import JournalEntry
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import ROWS, Journal
+from tests.tables.test_listing_cost import Reads
 
 BOOK = "inst_x/ob_1"
 TIMES = [10, 20, 20, 20, 30, 50, 50]
@@ -43,3 +46,15 @@ def test_the_end_of_a_journal_and_its_end_at_a_moment_are_read_by_few_attributes
     assert last == [{"sequence": 7, "at_ms": TIMES[-1], "hash": ""}, {"sequence": 1, "at_ms": 5, "hash": ""}, None]
     assert [ROWS.last_until(store, BOOK, at_ms) for at_ms in (9, 10, 20, 49, 50)] == [0, 1, 4, 5, 7]
     assert [row["sequence"] for row in ROWS.after(store, BOOK, 5, page_rows=1)] == [6, 7]
+
+
+def test_no_more_entries_are_read_than_are_asked_for(memory_database: Database) -> None:
+    entries = [JournalEntry(BOOK, sequence, sequence, sequence, "", "", b"[]") for sequence in range(1, 100)]
+    Journal(memory_database).append(entries)
+    reads = Reads(memory_database)
+    assert ROWS.last(reads.database, BOOK) == {"sequence": 99, "at_ms": 99, "hash": ""}
+    assert reads.rows == 1
+    assert [row["sequence"] for row in islice(ROWS.after(reads.database, BOOK, 7, page_rows=3), 3)] == [8, 9, 10]
+    assert reads.rows == 4
+    assert ROWS.last_until(reads.database, BOOK, 40) == 40
+    assert reads.rows <= 4 + 1 + 7, "a read for each halving"
