@@ -61,7 +61,10 @@ class WebhookDeliveries:
         return sum(1 for _ in self._queued(DeliveryStatus.WAITING, endpoint_id, most))
 
     def claim(self, endpoint_id: str, delivery_id: str, now_ms: int, until_ms: int) -> Delivery | None:
-        """Claim a due delivery for one attempt. Return it; None if it is not due, or another has claimed it."""
+        """Claim a due delivery for one attempt. Return it; None if it is not due, or another has claimed it.
+
+        So it is for a claim whose answer was lost: the delivery is due again when the lease ends.
+        """
         is_waiting, is_due = "#queue = :waiting", "#at_ms <= :now"
         update = Update(
             TABLE,
@@ -76,7 +79,7 @@ class WebhookDeliveries:
             },
         )
         try:
-            return _delivery_of(self._database.write(update))
+            return _delivery_of(self._database.write(update, as_refused))
         except ConditionFailed:
             return None
 

@@ -191,6 +191,21 @@ def test_a_lease_is_handed_over_past_a_note_but_not_anothers(store: Database, ow
     assert not table.hand_over(held, NOW_MS + 3)
 
 
+def test_a_claim_whose_answer_is_lost_is_nobodys_and_due_again_when_its_lease_ends(
+    owner: Owner, memory_database: Database
+) -> None:
+    """It stops no deliverer: the endpoint's other deliveries are made meanwhile."""
+    one = created(memory_database, owner)
+    WebhookDeliveries(memory_database).put([delivery(one)])
+    lost = lossy_endpoint.LOSSES["applied, once without an answer"]
+    with lossy_endpoint.Lossy().over(lossy_endpoint.Endpoint(memory_database._client, lost, at=1)) as client:
+        table = WebhookDeliveries(Database(client, memory_database._prefix))
+        assert table.claim(one.endpoint_id, "evt_1", NOW_MS, NOW_MS + 10) is None
+        again = table.claim(one.endpoint_id, "evt_1", NOW_MS + 10, NOW_MS + 20)
+        assert again is not None
+        assert again.attempts == 2
+
+
 def test_deliveries_are_listed_behind_one_also_among_those_of_one_millisecond(store: Database, owner: Owner) -> None:
     table, one = WebhookDeliveries(store), created(store, owner)
     deliveries = [delivery(one, f"evt_{number}", at_ms=NOW_MS + number // 4) for number in range(10)]
