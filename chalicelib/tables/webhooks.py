@@ -221,12 +221,12 @@ class WebhookEndpoints:
         nothing_noted = "#notes = :notes"
         return self._give_back(endpoint, next_ms, f" AND {nothing_noted}", {":notes": endpoint.notes})
 
-    def hand_over(self, endpoint: Endpoint, now_ms: int) -> bool:
-        """Give the lease back and have a deliverer look at the endpoint now, so whatever was noted since is seen.
+    def hand_over(self, endpoint: Endpoint, at_ms: int) -> bool:
+        """Give the lease back and have a deliverer look at the endpoint then, so whatever was noted since is seen.
 
         Return False if the lease is another's now; then nothing is changed.
         """
-        return self._give_back(endpoint, now_ms, "", {})
+        return self._give_back(endpoint, at_ms, "", {})
 
     def _give_back(self, endpoint: Endpoint, next_ms: int | None, more: str, values: dict[str, Any]) -> bool:
         """Give the lease back if it is the endpoint's own, and ``more`` holds. Return whether it was."""

@@ -13,6 +13,7 @@ that was claimed is due again when its own lease ends. So an event may arrive tw
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from chalicelib.domain.webhooks.endpoint import WAITING_MAX, Delivery, Endpoint, EndpointStatus, Owner
@@ -35,6 +36,8 @@ RUN_MS = 45_000
 ENDPOINT_LEASE_MS = 90_000
 """Longer than a run with its last attempt, and than the function's time limit."""
 DELIVERY_LEASE_MS = 60_000
+FAILED_MS = 10_000
+"""How soon another deliverer goes on for one that has failed, as where a table did not answer."""
 WAITING_READ_MAX = 100
 LOOKS_MS = 200
 """Pause before the last look for deliveries: about what the index lags."""
@@ -96,16 +99,30 @@ class Deliverer:
                 self._endpoints.hand_over(endpoint, now_ms)
 
     def run(self, owner: Owner, endpoint_id: str, delivery_ids: Sequence[str] = ()) -> None:
-        """Make an endpoint's due deliveries, these first. Returns at once where another deliverer is at work."""
+        """Make an endpoint's due deliveries, these first. Returns at once where another deliverer is at work.
+
+        Raises Unavailable or OutcomeUnknown: another deliverer goes on soon.
+        """
         now_ms = self._clock_ms()
         lease, until_ms = new_id("lease"), now_ms + ENDPOINT_LEASE_MS
         endpoint = self._endpoints.acquire(owner, endpoint_id, lease, now_ms, until_ms)
-        if endpoint is None or self._is_full(endpoint):
+        if endpoint is None:
             return
-        ends_ms = now_ms + RUN_MS
-        due, has_looked, together = list(delivery_ids), False, self._side_by_side()
-        while (found := self._endpoints.find(owner, endpoint_id)) and found.is_active:
-            if found.lease != lease:
+        try:
+            self._work(endpoint, now_ms + RUN_MS, delivery_ids)
+        except Exception:
+            with suppress(Exception):
+                self._endpoints.hand_over(endpoint, self._clock_ms() + FAILED_MS)
+            raise
+
+    def _work(self, endpoint: Endpoint, ends_ms: int, delivery_ids: Sequence[str]) -> None:
+        """Make deliveries until nothing is due, the time is over, or the lease is another's."""
+        if self._is_full(endpoint):
+            return
+        endpoint_id, has_looked = endpoint.endpoint_id, False
+        due, together = list(delivery_ids), self._side_by_side()
+        while (found := self._endpoints.find(endpoint.owner, endpoint_id)) and found.is_active:
+            if found.lease != endpoint.lease:
                 return
             due = due or self._deliveries.waiting(endpoint_id, self._clock_ms(), WAITING_READ_MAX)
             if self._clock_ms() >= ends_ms:

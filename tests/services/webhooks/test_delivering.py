@@ -26,6 +26,7 @@ from chalicelib.services.webhooks import delivering, endpoints
 from chalicelib.services.webhooks.dispatching import CACHE_S
 from chalicelib.services.webhooks.endpoints import SETTLE_S
 from chalicelib.services.webhooks.sending import Answer
+from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rows import UnreadableRow
 from chalicelib.tables.webhook_deliveries import WebhookDeliveries
@@ -448,6 +449,21 @@ def test_a_deliverer_whose_time_is_over_starts_another_although_more_is_noted_at
     monkeypatch.undo()
     hooks.work()
     assert hooks.receiver.ids == [event(1).event_id, event(2).event_id]
+
+
+def test_a_deliverer_that_fails_lets_another_go_on_before_its_lease_ends(hooks: Hooks) -> None:
+    hooks.endpoint()
+    hooks.receive(event(1), event(2))
+
+    def posting(*_request: object) -> Answer:
+        raise Unavailable
+
+    hooks.deliverer._send = posting
+    with pytest.raises(Unavailable):
+        hooks.work()
+    hooks.deliverer._send = hooks.receiver
+    hooks.sweep(after_s=delivering.FAILED_MS / 1000)
+    assert hooks.receiver.ids == [event(2).event_id], "the first is claimed for a minute"
 
 
 def test_a_delivery_that_the_index_does_not_name_yet_is_sent_later(
