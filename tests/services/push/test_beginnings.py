@@ -167,3 +167,16 @@ def test_a_beginning_that_was_begun_is_looked_after_no_more(world: PushWorld) ->
     subscribe = missing(world, 1)
     subscribe()
     assert not world.beat().round(), "nobody is sent beats"
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_who_has_left_is_removed_with_all_rows_by_the_next_entry(world: PushWorld, is_begun: bool) -> None:
+    """The connection names the topic as it was while it began, the broadcaster has seen it as it is."""
+    subscribe = missing(world, 1)
+    if is_begun:
+        subscribe()
+    else:
+        world.follow_book("c", BOOK_A, place=1)
+    world.clients.gone.add("c")
+    world.broadcaster().receive(INSTANCE, world.happen(BOOK_A, PUBLIC_EVENT))
+    assert world.rows_of("c") == []
