@@ -39,6 +39,7 @@ SINGLE = [
     "nonce", "signature", "order_hash", "status", "filled_quantity", "notes", "created_at", "updated_at",
 ]  # fmt: skip
 """The members of the single object, in the order of its example."""
+TX_HASH = "0x" + "ab" * 32
 PAGE = ["total", "page", "page_size", "total_pages"]
 """The members of a page, in front of its rows."""
 FILL = [

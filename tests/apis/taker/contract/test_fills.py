@@ -10,6 +10,7 @@ from tests.apis.taker.cases import (
     FILL,
     FILLS,
     PAGE,
+    TX_HASH,
     UNKNOWN_HASH,
     id_of,
     locked,
@@ -28,8 +29,6 @@ from tests.apis.taker.desk import (
     new_desk,
 )
 from tests.case_tables import cases
-
-TX_HASH = "0x" + "ab" * 32
 
 
 def _fills(desk: Desk, query: str | dict[str, Any] = "") -> str:
