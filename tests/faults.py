@@ -15,6 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
+from chalicelib.support.outcomes import Unavailable
 from tests.recording import nobody, of_whom
 
 FULL_SWEEP = bool(os.environ.get("TALLYBOOK_FULL_SWEEP"))
@@ -95,6 +96,11 @@ def refusal(code: str, operation: str, **more: Any) -> ClientError:
 def response(code: str) -> dict[str, Any]:
     """Return the response to a statement of a batch that is refused with this code."""
     return {"Error": {"Code": code, "Message": "a fault of this test"}}
+
+
+def unavailable(*_: object) -> Any:
+    """Stand for any function that needs a table while none answers."""
+    raise Unavailable("throttled")
 
 
 def losing_answers(operation: str, call: Call) -> Any:

@@ -41,10 +41,15 @@ class Scenario:
 def funded(database: Database, funds: int = FUNDS, **config: Any) -> World:
     """Make a book of these settings, whose customers have these funds of both assets."""
     world = World(database, **config)
+    credit_all(world, funds)
+    return world
+
+
+def credit_all(world: World, funds: int = FUNDS) -> None:
+    """Give each customer these funds of both assets."""
     for customer in CUSTOMERS:
         for asset in (BASE, QUOTE):
             world.credit(customer, asset, funds)
-    return world
 
 
 def rest(world: World) -> None:

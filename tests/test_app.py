@@ -41,7 +41,7 @@ from tests.apis.escrow.desk import UNAUTHENTICATED
 from tests.apis.escrow.desk import Desk as EscrowDesk
 from tests.apis.taker.desk import Clock, Desk, connect_body, open_taker_desk
 from tests.apis.trade.desk import MASTER_KEY, PAIR, make_token
-from tests.desks import fresh_desks
+from tests.desks import app_over
 from tests.services.push.world import Clients
 from tests.waiting import Waiting
 from tests.world import BOOK_ID, INSTANCE, World, record_of
@@ -56,15 +56,10 @@ EXPIRE_TIMEOUT_S = CONFIG["lambda_functions"]["expire_orders"]["lambda_timeout"]
 
 
 @pytest.fixture
-def client(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setattr(wiring, "database", lambda: memory_database)
-    monkeypatch.setattr(wiring, "counters", lambda: memory_database)
-    monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
-    monkeypatch.setattr(wiring, "previous_master_key", lambda: None)
-    monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
+def client(memory_database: Database) -> Iterator[Client]:
     open_desk(World(memory_database))
     make_token(memory_database, TOKEN, "ann")
-    with fresh_desks(), Client(app.app) as client:
+    with app_over(memory_database, master_key=MASTER_KEY, public_instance=INSTANCE) as client:
         yield client
 
 

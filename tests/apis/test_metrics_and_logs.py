@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from chalice.test import Client
 
-import app
 from chalicelib import wiring
 from chalicelib.apis.taker.signature import signature_of as taker_signature_of
 from chalicelib.apis.trade.signature import signature_of
@@ -25,7 +24,7 @@ from tests.apis.taker.desk import Clock, connect_body, open_taker_desk
 from tests.apis.taker.desk import Desk as TakerDesk
 from tests.apis.trade.desk import MASTER_KEY, make_token
 from tests.apis.trade.desk import ORDER as TRADE_ORDER
-from tests.desks import fresh_desks
+from tests.desks import app_over
 from tests.faults import WatchedClient
 from tests.watched import written
 from tests.world import INSTANCE, QUOTE, World
@@ -107,17 +106,12 @@ class Service:
 
 @pytest.fixture
 def service(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    monkeypatch.setattr(wiring, "database", lambda: memory_database)
-    monkeypatch.setattr(wiring, "counters", lambda: memory_database)
-    monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
-    monkeypatch.setattr(wiring, "previous_master_key", lambda: None)
-    monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
     monkeypatch.setattr("tests.apis.escrow.desk.INSTANCE", "inst_escrow01")
     world = World(memory_database)
     open_desk(world, rate_limit=1000)
     world.credit("ann", QUOTE, 10**24)
     make_token(memory_database, TOKEN, "ann")
-    with fresh_desks(), Client(app.app) as client:
+    with app_over(memory_database, master_key=MASTER_KEY, public_instance=INSTANCE) as client:
         yield Service(client, memory_database)
 
 

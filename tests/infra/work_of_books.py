@@ -40,7 +40,6 @@ from chalicelib.services.books.switches import DeadManSwitches
 from chalicelib.services.webhooks.endpoints import EndpointDesk
 from chalicelib.services.webhooks.starting import by_function
 from chalicelib.support.clock import now_ms
-from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.orders import Orders
@@ -49,7 +48,7 @@ from chalicelib.wiring.trade import new_trade_desk
 from tests.apis.book.desk import Desk, open_desk
 from tests.apis.routes import TRADE_ROUTES
 from tests.apis.trade.desk import MASTER_KEY, PAIR, SignedDesk, make_token
-from tests.faults import FaultyClient, WatchedClient, after_another, losing_answers
+from tests.faults import FaultyClient, WatchedClient, after_another, losing_answers, unavailable
 from tests.recording import (
     DELIVERER,
     work_of,
@@ -182,7 +181,7 @@ def expire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.placed("ben", "SELL", 1, 70)
     queue_cancels_too_late(world, asks)
     with monkeypatch.context() as patch:
-        patch.setattr(Projector, "project", fail)
+        patch.setattr(Projector, "project", unavailable)
         assert world.deliver(records=records_of(world)) != []
     world.now_ms = now_ms() + LATER_MS
     losing = Database(WatchedClient(world.database._client, losing_answers), world.database._prefix)  # type: ignore[arg-type]
@@ -244,7 +243,3 @@ def park(world: World) -> None:
 
 def records_of(world: World) -> list[dict[str, Any]]:
     return [record_of(row, number) for number, row in enumerate(world.inbox_rows(), 1)]
-
-
-def fail(*_: object) -> None:
-    raise Unavailable("throttled")

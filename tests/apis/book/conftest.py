@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import pytest
 from chalice.test import Client
 
-import app
 from chalicelib import wiring
 from chalicelib.tables.dynamodb import Database
 from tests.apis.book.desk import Desk, open_desk
-from tests.desks import fresh_desks
+from tests.desks import app_over
 from tests.waiting import Clock
 from tests.world import World
 
@@ -42,9 +41,7 @@ def desk(clock: Clock, memory_database: Database) -> Desk:  # noqa: ARG001 - no 
 
 
 @pytest.fixture
-def client(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+def client(desk: Desk) -> Iterator[Client]:
     """The app in front of the desk's tables."""
-    monkeypatch.setattr(wiring, "database", lambda: desk.world.database)
-    monkeypatch.setattr(wiring, "counters", lambda: desk.world.database)
-    with fresh_desks(), Client(app.app) as client:
+    with app_over(desk.world.database) as client:
         yield client

@@ -12,12 +12,11 @@ from chalicelib.domain.books.vocabulary import BookStatus, CloseReason
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.services import polling
 from chalicelib.support.clock import iso
-from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.orders import Orders
 from chalicelib.wiring.book import new_book_desk
 from tests.apis.book.desk import Desk, open_desk, outcome_of
-from tests.faults import FAULTS, FaultyClient
+from tests.faults import FAULTS, FaultyClient, unavailable
 from tests.invariants import check_invariants
 from tests.waiting import Waiting
 from tests.world import BASE, INSTANCE, NOW_MS, QUOTE, World
@@ -117,11 +116,7 @@ def test_tables_that_fail_once_the_cancel_is_queued_leave_it_pending(
 ) -> None:
     """SERVICE_UNAVAILABLE would say that nothing was changed."""
     order_id = desk.placed()
-
-    def down(*_: object) -> None:
-        raise Unavailable("throttled")
-
-    waiting.meanwhile = lambda: monkeypatch.setattr(Orders, "get", down)
+    waiting.meanwhile = lambda: monkeypatch.setattr(Orders, "get", unavailable)
     response = desk.cancel(order_id)
     assert outcome_of(response) == PENDING
     assert response.headers["Retry-After"] == "1"

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from chalice.test import Client
 
-import app
 from chalicelib import wiring
 from tests.apis.escrow.cases import HttpClient, new_desk
 from tests.apis.escrow.desk import MASTER_KEY, Desk
-from tests.desks import fresh_desks
+from tests.desks import app_over
 
 
 @pytest.fixture(autouse=True)
@@ -33,8 +31,6 @@ def shared() -> Desk:
 
 
 @pytest.fixture
-def client(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpClient]:
-    monkeypatch.setattr(wiring, "database", lambda: desk.database)
-    monkeypatch.setattr(wiring, "counters", lambda: desk.database)
-    with fresh_desks(), Client(app.app) as client:
+def client(desk: Desk) -> Iterator[HttpClient]:
+    with app_over(desk.database) as client:
         yield HttpClient(client, desk)

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from chalice.test import Client
 
-import app
-from chalicelib import wiring
 from tests.apis.taker.cases import HttpClient
 from tests.apis.taker.desk import INSTANCE, MASTER_KEY, Desk, new_desk
 from tests.apis.taker.sockets import Sockets, open_sockets
-from tests.desks import fresh_desks
+from tests.desks import app_over
 
 
 @pytest.fixture
@@ -33,12 +30,7 @@ def shared() -> Desk:
 
 
 @pytest.fixture
-def client(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpClient]:
+def client(desk: Desk) -> Iterator[HttpClient]:
     """The app; it takes the time from the machine's clock."""
-    monkeypatch.setattr(wiring, "database", lambda: desk.database)
-    monkeypatch.setattr(wiring, "counters", lambda: desk.database)
-    monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
-    monkeypatch.setattr(wiring, "previous_master_key", lambda: None)
-    monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
-    with fresh_desks(), Client(app.app) as client:
+    with app_over(desk.database, master_key=MASTER_KEY, public_instance=INSTANCE) as client:
         yield HttpClient(client.http, desk)

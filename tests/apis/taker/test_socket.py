@@ -30,15 +30,12 @@ from tests.apis.taker.desk import (
     make_key,
 )
 from tests.apis.taker.sockets import BOTH, CHANGES, MAKER_PATH, TAKER_PATH, Sockets, refusal
+from tests.faults import unavailable
 
 
 def test_who_cannot_be_let_in_for_a_fault_leaves_no_connection(sockets: Sockets) -> None:
     feed: Any = sockets.pushing.beat.sessions._feed
-
-    def no_answer(_scope: Any) -> Any:
-        raise Unavailable("busy")
-
-    feed.ends = no_answer
+    feed.ends = unavailable
     with pytest.raises(Unavailable):
         sockets.taker()
     assert [row for row in sockets.desk.database.scan("connections") if not row["topic"].startswith("instance/")] == []

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from chalice.test import Client
 
-import app
-from chalicelib import wiring
 from chalicelib.services import polling
 from chalicelib.tables.dynamodb import Database
 from tests.apis.trade.cases import open_market
 from tests.apis.trade.desk import MASTER_KEY, SignedClient, SignedDesk, open_trade_desk
 from tests.apis.trade.rows import NOW_MS
 from tests.apis.trade.sockets import Sockets, open_sockets
-from tests.desks import fresh_desks
+from tests.desks import app_over
 from tests.waiting import Waiting
 from tests.world import INSTANCE, QUOTE, World
 from tests.world import NOW_MS as WORLD_NOW_MS
@@ -51,11 +48,6 @@ def sockets(memory_database: Database) -> Sockets:
 
 
 @pytest.fixture
-def client(desk: SignedDesk, monkeypatch: pytest.MonkeyPatch) -> Iterator[SignedClient]:
-    monkeypatch.setattr(wiring, "database", lambda: desk.world.database)
-    monkeypatch.setattr(wiring, "counters", lambda: desk.world.database)
-    monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
-    monkeypatch.setattr(wiring, "previous_master_key", lambda: None)
-    monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
-    with fresh_desks(), Client(app.app) as client:
+def client(desk: SignedDesk) -> Iterator[SignedClient]:
+    with app_over(desk.world.database, master_key=MASTER_KEY, public_instance=INSTANCE) as client:
         yield SignedClient(client, desk)

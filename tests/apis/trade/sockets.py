@@ -11,7 +11,6 @@ from typing import Any
 from chalicelib.apis.kit.sockets import Opened, Opening, SocketDesk
 from chalicelib.services.push.rows import StoredEntries
 from chalicelib.services.push.steps import BEAT_S
-from chalicelib.support.outcomes import Unavailable
 from chalicelib.wiring.push import Pushing, new_pushing
 from tests.apis.trade.desk import PAIR, SignedDesk, data_of
 from tests.described import DescribedClients
@@ -103,7 +102,3 @@ def bodies(messages: list[dict[str, Any]], topic: str | None = None) -> list[dic
 
 def numbered(messages: list[dict[str, Any]]) -> list[int]:
     return [message["id"] for message in messages]
-
-
-def unavailable(*_args: object) -> None:
-    raise Unavailable("not now")

@@ -23,7 +23,7 @@ from chalicelib.tables.inbox import Inbox
 from chalicelib.tables.orders import Orders
 from chalicelib.wiring.trade import new_trade_desk
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, data_of, fault_of, open_trade_desk
-from tests.faults import Call, WatchedClient
+from tests.faults import Call, WatchedClient, unavailable
 from tests.in_memory import database_of, empty_tables
 from tests.waiting import Waiting
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
@@ -189,12 +189,8 @@ def test_when_the_result_cannot_be_read_the_orders_are_listed_as_not_yet_cancell
     desk: SignedDesk, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order_id = data_of(desk.place())["id"]
-
-    def fail(*_: object) -> None:
-        raise Unavailable("throttled")
-
     with monkeypatch.context() as patch:
-        patch.setattr(Inbox, "progress", fail)
+        patch.setattr(Inbox, "progress", unavailable)
         assert listed(desk) == ({order_id: False}, "1")
     clock.match()
     assert data_of(desk.get(f"/trade/orders/{order_id}"))["status"] == "canceled"
@@ -204,12 +200,8 @@ def test_one_that_cannot_be_queued_changes_nothing(
     desk: SignedDesk, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data_of(desk.place())
-
-    def fail(*_: object) -> None:
-        raise Unavailable("throttled")
-
     before = desk.world.tables()
-    monkeypatch.setattr(Database, "transact", fail)
+    monkeypatch.setattr(Database, "transact", unavailable)
     assert desk.delete(ALL).status == 503
     assert desk.world.tables() == before
     assert clock.slept_s == 0

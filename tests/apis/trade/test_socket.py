@@ -24,7 +24,8 @@ from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.writes import Put
 from tests.apis.trade.desk import PAIR, SignedDesk
-from tests.apis.trade.sockets import DELTA, DEPTH, TICKER, TRADES, Sockets, bodies, numbered, open_sockets, unavailable
+from tests.apis.trade.sockets import DELTA, DEPTH, TICKER, TRADES, Sockets, bodies, numbered, open_sockets
+from tests.faults import unavailable
 from tests.world import INSTANCE, NOW_MS
 
 

@@ -13,7 +13,8 @@ from chalicelib.services.push.states import Projected
 from chalicelib.tables.journal import is_entry
 from chalicelib.tables.writes import Put
 from tests.apis.trade.desk import PAIR, data_of
-from tests.apis.trade.sockets import DELTA, TRADES, Sockets, bodies, numbered, unavailable
+from tests.apis.trade.sockets import DELTA, TRADES, Sockets, bodies, numbered
+from tests.faults import unavailable
 from tests.recording import nobody
 from tests.world import INSTANCE
 

@@ -109,6 +109,20 @@ def placed(book: Book, *commands: PlaceOrder) -> list[Event]:
     return events
 
 
+def a_market() -> Book:
+    """Two bids at one price and one below, two asks; all of different customers."""
+    book = a_book()
+    placed(
+        book,
+        limit("bid 1", BUY, 99, 2),
+        limit("bid 2", BUY, 99, 3),
+        limit("bid 3", BUY, 98, 4),
+        limit("ask 1", SELL, 101, 5),
+        limit("ask 2", SELL, 102, 6),
+    )
+    return book
+
+
 def decided(book: Book, *commands: Command) -> list[Event]:
     """Decide any commands one after the other and return all that happened; the book is sound after each step."""
     return [event for command in commands for event in taken(book, decide(book, command, AT_MS))]

@@ -17,7 +17,7 @@ from chalicelib.domain.books.matching import place
 from chalicelib.domain.books.vocabulary import CancelOrder, CloseReason, OrderStatus, OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.consistency import Inconsistent
-from tests.domain.books.orders import AT_MS, BUY, IOC, QUIET, SELL, a_book, limit, placed, queue
+from tests.domain.books.orders import AT_MS, BUY, IOC, QUIET, SELL, a_book, a_market, limit, placed, queue
 
 NEVER_CHANGED = {
     "version": 0,
@@ -173,20 +173,6 @@ def test_the_garbage_collector_sees_no_order_and_no_event() -> None:
 
 
 # --- what a book says of itself ----------------------------------------------------------------------------------
-
-
-def a_market() -> Book:
-    """Two bids at one price and one below, two asks; all of different customers."""
-    book = a_book()
-    placed(
-        book,
-        limit("bid 1", BUY, 99, 2),
-        limit("bid 2", BUY, 99, 3),
-        limit("bid 3", BUY, 98, 4),
-        limit("ask 1", SELL, 101, 5),
-        limit("ask 2", SELL, 102, 6),
-    )
-    return book
 
 
 def test_state_is_the_whole_book_as_plain_data() -> None:

@@ -41,6 +41,7 @@ from tests.domain.books.orders import (
     IOC,
     SELL,
     a_book,
+    a_market,
     begun,
     change_to,
     closes,
@@ -66,20 +67,6 @@ def cancel(order_id: str, of: str | None = None) -> CancelOrder:
 
 def change(status: BookStatus, version: int = 1) -> ChangeBook:
     return change_to(status, version)
-
-
-def a_market() -> Book:
-    """Two bids at one price and one below, two asks; all of different customers."""
-    book = a_book()
-    placed(
-        book,
-        limit("bid 1", BUY, 99, 2),
-        limit("bid 2", BUY, 99, 3),
-        limit("bid 3", BUY, 98, 4),
-        limit("ask 1", SELL, 101, 5),
-        limit("ask 2", SELL, 102, 6),
-    )
-    return book
 
 
 # --- cancelling (T29) --------------------------------------------------------------------------------------------

@@ -13,12 +13,12 @@ from chalicelib.domain.books.vocabulary import AmendRefusal, BookStatus, OrderSt
 from chalicelib.services.books.amending import Amending, AmendmentUnderWay, NewTerms, NotOpen, Queued, Unchanged
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.projection import Projector
-from chalicelib.support.outcomes import ReceiptExists, Unavailable
+from chalicelib.support.outcomes import ReceiptExists
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.inbox import Progress
 from chalicelib.tables.rows import Row
 from chalicelib.tables.writes import Put
-from tests.faults import WatchedClient
+from tests.faults import WatchedClient, unavailable
 from tests.invariants import check_invariants
 from tests.scenarios import BREAKER, CREDITED, FUNDS, Scenario, stop
 from tests.services.books.amendments import bid, decided, under_way
@@ -312,10 +312,6 @@ def test_its_outcome_is_there_once_its_entry_is_projected(world: World) -> None:
     assert world.amending.outcome(queued, 0.0) is None
     assert world.deliver() == []
     assert world.amending.outcome(queued, 0.0) == Progress(ended=2)
-
-    def unavailable(_operation: str, _call: Callable[[], Any]) -> Any:
-        raise Unavailable("no table answers")
-
     client: Any = WatchedClient(world.database._client, unavailable)
     assert Amending(Database(client, world.database._prefix)).outcome(queued, 0.0) is None
 

@@ -24,9 +24,9 @@ from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.dynamodb import Database
 from tests.in_memory import database_of, empty_tables
 from tests.recording import nobody
+from tests.scenarios import CUSTOMERS, credit_all
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, asked
 
-CUSTOMERS = ("ann", "ben", "cat")
 OTHER_BOOK = "ob_other"
 FUNDS = 10**6
 Sums = Counter[tuple[str, str]]
@@ -97,9 +97,7 @@ class Market:
 def market() -> Market:
     client = empty_tables()
     market = Market(database_of(client))
-    for customer in CUSTOMERS:
-        market.world.credit(customer, BASE, FUNDS)
-        market.world.credit(customer, QUOTE, FUNDS)
+    credit_all(market.world, FUNDS)
     market.live(60, seed=19)
     market.at_ms, market.then = a_moment(), market.balances()
     market.live(60, seed=20)

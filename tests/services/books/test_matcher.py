@@ -13,17 +13,13 @@ from chalicelib.domain.books.journal import BrokenJournal
 from chalicelib.domain.books.vocabulary import OrderStatus
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.redrive import redrive
-from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.inbox import commands_of
 from chalicelib.tables.journal import EntryExists, Journal
 from chalicelib.tables.rows import decode
+from tests.faults import unavailable
 from tests.invariants import check_invariants
 from tests.scenarios import CREDITED, FUNDS, random_commands
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, failing_book
-
-
-def throttled(*_: object) -> None:
-    raise Unavailable("throttled")
 
 
 def test_two_crossing_orders_are_filled_and_their_money_changes_hands(world: World) -> None:
@@ -139,7 +135,7 @@ def test_projections_that_fail_are_finished_at_the_next_delivery(
     world.placed("ben", "SELL", 10, 50)
     matcher = world.matcher()
     with monkeypatch.context() as patch:
-        patch.setattr(Projector, "project", throttled)
+        patch.setattr(Projector, "project", unavailable)
         assert world.deliver(matcher) == [world.records[0]["dynamodb"]["SequenceNumber"]]
     assert world.balance("ann", BASE) == (FUNDS, 0)
     assert len(list(world.journal.after(world.book, 0))) == 1
@@ -154,7 +150,7 @@ def test_what_was_decided_but_not_committed_is_forgotten(world: World, monkeypat
     order = world.placed("ann", "BUY", 10, 50)
     matcher = world.matcher()
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "append", throttled)
+        patch.setattr(Journal, "append", unavailable)
         assert world.deliver(matcher) != []
     assert world.deliver(matcher) == []
     assert world.order("ann", order).sequence == 1
@@ -168,7 +164,7 @@ def test_a_new_batch_waits_for_projections_that_an_earlier_run_left(
     world.placed("ann", "BUY", 10, 50)
     world.placed("ben", "SELL", 4, 50)
     with monkeypatch.context() as patch:
-        patch.setattr(Projector, "project", throttled)
+        patch.setattr(Projector, "project", unavailable)
         world.deliver()
     world.placed("cat", "SELL", 6, 50)
     assert world.deliver(records=world.records[2:]) == []

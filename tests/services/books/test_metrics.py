@@ -17,8 +17,8 @@ from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.stream import match_records
 from chalicelib.support.clock import now_ms
 from chalicelib.support.ids import time_of
-from chalicelib.support.outcomes import Unavailable
 from chalicelib.support.telemetry import DIMENSIONS, Metric
+from tests.faults import unavailable
 from tests.watched import Watched, directives, watched
 from tests.world import INSTANCE, Record, World, break_core_at, failing_book, record_of
 
@@ -131,7 +131,7 @@ def test_projections_that_an_earlier_run_left_are_counted_when_they_are_finished
 ) -> None:
     world.placed("ann", "BUY", 10, 50)
     with monkeypatch.context() as patch:
-        patch.setattr(Projector, "project", fail)
+        patch.setattr(Projector, "project", unavailable)
         failed = delivered(world)
     assert failed.values(Metric.UNFINISHED) == [1]
     assert failed.values(Metric.ERRORS_LOGGED) == [1]
@@ -199,7 +199,3 @@ def test_metrics_have_the_stage_and_no_dimension_that_grows(world: World, monkey
     assert (line["stage"], line["function"]) == ("dev", "match_inbox")
     for names in DIMENSIONS.values():
         assert set(names) <= {"stage", "desk", "code", "function"}
-
-
-def fail(*_: object) -> Any:
-    raise Unavailable("throttled")

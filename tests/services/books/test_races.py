@@ -25,6 +25,7 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import ThreadPool
 from tests.apis.book.desk import Desk, open_desk
 from tests.invariants import check_invariants
+from tests.scenarios import CREDITED, funded
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, Record, World, asked, record_of
 
 THREADS = 8
@@ -99,10 +100,7 @@ def test_matchers_that_run_side_by_side_decide_each_command_once(embedded_databa
 
     All of them write side by side what may be, as on AWS, in threads that they share.
     """
-    world = World(embedded_database, maker_fee_bps=5, taker_fee_bps=15)
-    for customer in ("ann", "ben"):
-        world.credit(customer, BASE, 10**6)
-        world.credit(customer, QUOTE, 10**6)
+    world = funded(embedded_database, maker_fee_bps=5, taker_fee_bps=15)
     draw = random.Random(3)
     for _ in range(60):
         price = draw.choice([None, *range(98, 103)])
@@ -123,15 +121,12 @@ def test_matchers_that_run_side_by_side_decide_each_command_once(embedded_databa
 
     at_once([lambda seed=seed: work(seed) for seed in range(3)])  # type: ignore[misc]
     assert world.deliver(records=records) == []
-    check_invariants(world, {BASE: 2 * 10**6, QUOTE: 2 * 10**6})
+    check_invariants(world, CREDITED)
 
 
 def test_an_order_that_is_filled_cancelled_and_expires_at_once_has_one_end(embedded_database: Database) -> None:
     """R24: takers and cancels of a moment before their time meet two that look at their time."""
-    world = World(embedded_database)
-    for customer in ("ann", "ben"):
-        world.credit(customer, BASE, 10**6)
-        world.credit(customer, QUOTE, 10**6)
+    world = funded(embedded_database)
     expires_at_ms = world.now_ms + 1_000
     orders = [world.placed("ann", "SELL", 10, 50 + number, expires_at_ms=expires_at_ms) for number in range(12)]
     world.deliver()
@@ -153,7 +148,7 @@ def test_an_order_that_is_filled_cancelled_and_expires_at_once_has_one_end(embed
     assert world.deliver() == []
     while not Expiring(embedded_database, world.matcher(), lambda: expires_at_ms).check():
         pass
-    check_invariants(world, {BASE: 2 * 10**6, QUOTE: 2 * 10**6})
+    check_invariants(world, CREDITED)
     ends = [world.order("ann", order).status for order in orders]
     assert set(ends) <= {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED}
     assert [row for row in embedded_database.scan("expiries") if row["minute"]] == []
@@ -183,10 +178,7 @@ def test_of_amendments_at_once_one_is_under_way_and_the_same_terms_share_it(embe
 
 def test_an_order_that_is_amended_filled_and_cancelled_at_once_strands_nothing(embedded_database: Database) -> None:
     """O8: requests race with three matchers, which race with each other."""
-    world = World(embedded_database, maker_fee_bps=5, taker_fee_bps=15)
-    for customer in ("ann", "ben"):
-        world.credit(customer, BASE, 10**6)
-        world.credit(customer, QUOTE, 10**6)
+    world = funded(embedded_database, maker_fee_bps=5, taker_fee_bps=15)
     orders = [world.placed("ann", "BUY", 10, 50 - number) for number in range(6)]
     world.deliver()
     for _ in range(4):
@@ -210,7 +202,7 @@ def test_an_order_that_is_amended_filled_and_cancelled_at_once_strands_nothing(e
     world.stream_new_commands()
     at_once([lambda: world.deliver(Matcher(embedded_database, lambda: world.now_ms))] * 3)
     assert world.deliver() == []
-    check_invariants(world, {BASE: 2 * 10**6, QUOTE: 2 * 10**6})
+    check_invariants(world, CREDITED)
     Verifier(embedded_database).verify(world.book)
 
 

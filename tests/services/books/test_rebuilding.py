@@ -30,8 +30,9 @@ from chalicelib.tables.orders import Orders
 from chalicelib.tables.rows import Row, UnreadableRow
 from infra.tables import table_definitions
 from tests.faults import WatchedClient
+from tests.scenarios import credit_all
 from tests.tables.test_fills import row_of_earlier_version
-from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
+from tests.world import BOOK_ID, INSTANCE, QUOTE, World
 
 FUNDS = 10**6
 Tables = dict[str, list[Row]]
@@ -51,9 +52,7 @@ def put_back(world: World, table: str, rows: list[Row]) -> None:
 
 def begin(world: World) -> None:
     """Orders that rest, trade in part, expire later, are cancelled."""
-    for customer in ("ann", "ben", "cat"):
-        world.credit(customer, BASE, FUNDS)
-        world.credit(customer, QUOTE, FUNDS)
+    credit_all(world, FUNDS)
     world.placed("ann", "SELL", 30, 100)
     world.placed("ben", "BUY", 10, 100)
     cancelled = world.placed("cat", "SELL", 5, 140)

@@ -19,7 +19,7 @@ from chalicelib.services.books.stream import match_records
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.snapshots import Snapshots
-from tests.faults import Call, WatchedClient
+from tests.faults import Call, WatchedClient, unavailable
 from tests.invariants import check_invariants
 from tests.scenarios import CREDITED, FUNDS, Scenario, random_commands
 from tests.world import NOW_MS, QUOTE, World
@@ -115,13 +115,9 @@ def test_a_snapshot_that_cannot_be_read_is_passed_over_for_the_whole_journal(wor
 @pytest.mark.usefixtures("often")
 def test_a_batch_does_not_depend_on_its_snapshot(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A snapshot that cannot be written is left for the next batch."""
-
-    def fail(*_: object) -> None:
-        raise Unavailable("throttled")
-
     matcher = world.matcher()
     with monkeypatch.context() as patch:
-        patch.setattr(Snapshots, "write", fail)
+        patch.setattr(Snapshots, "write", unavailable)
         random_commands(world, 40, seed=1)
         assert world.deliver(matcher) == []
     assert Snapshots(world.database).newest(world.book) is None

@@ -10,11 +10,11 @@ import pytest
 from chalicelib.apis.book.routes import ONE_ORDER
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.vocabulary import BookStatus
-from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.frozen_customers import FrozenCustomers
 from chalicelib.tables.requests import Requests
 from tests.apis.book.desk import Desk, data_of, outcome_of
 from tests.case_tables import cases
+from tests.faults import unavailable
 from tests.invariants import check_invariants
 from tests.waiting import Clock
 from tests.world import BASE, INSTANCE, QUOTE
@@ -240,9 +240,6 @@ def test_t119_of_an_amendment_that_was_joined_the_answer_is_kept_too(desk: Desk,
 def test_t119_an_answer_that_cannot_be_kept_is_given_all_the_same(
     matched: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unavailable(*_: object) -> None:
-        raise Unavailable("no table answers")
-
     order_id = matched.placed()
     monkeypatch.setattr(Requests, "finish", unavailable)
     assert data_of(amend(matched, order_id, headers=KEY, quantity="15"))["status"] == "AMENDED"
