@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse, parse_headers
 
 from botocore.httpsession import get_cert_path
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -35,7 +35,7 @@ SHUT_AGAIN_S = 0.05
 """Pause between two shutdowns of a connection whose time is over: until its call has ended."""
 ADDRESSES_MAX = 2
 """Addresses of a name that an attempt tries to connect to."""
-GONE, TOO_MANY, UNAVAILABLE = 410, 429, 503
+SWITCHED, OK, GONE, TOO_MANY, UNAVAILABLE = 101, 200, 410, 429, 503
 RETRY_AFTER_CHARACTERS_MAX = 40
 USER_AGENT = "Tallybook-Webhooks"
 
@@ -147,6 +147,7 @@ class Sender:
         """Return a connection to the first address that takes one. The time that is left is shared by those to try."""
         for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
             connection = self._connection(target, address, deadline.left_s() / left)
+            connection.response_class = _FinalResponse
             deadline.connection = connection
             try:
                 connection.connect()
@@ -171,6 +172,17 @@ class Sender:
             server_hostname=target.host,
             assert_hostname=target.host,
         )
+
+
+class _FinalResponse(HTTPResponse):
+    """Passes over every interim answer, such as 103 (RFC 9110, section 15.2); http.client does so with 100 alone."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if not SWITCHED < found[1] < OK:
+                return found
+            parse_headers(self.fp)
 
 
 class _Deadline:

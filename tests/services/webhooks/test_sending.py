@@ -100,6 +100,11 @@ def test_a_redirect_is_not_followed(status: int) -> None:
         ("HTTP/1.1 503 Down\nRetry-After: Wed, 15 Jan 2025 10:31:00 GMT", Answer(503, "503", 60)),
         ("HTTP/1.1 500 Bad\nRetry-After: 30", Answer(500, "500")),
         ("not http", Answer(None, "connection failed")),
+        ("HTTP/1.1 100 Continue\n\nHTTP/1.1 204 No Content", Answer(204, "204")),
+        ("HTTP/1.1 103 Early Hints\nLink: </a>\n\nHTTP/1.1 102 Processing\n\nHTTP/1.1 204 None", Answer(204, "204")),
+        ("HTTP/1.1 103 Early Hints\n\nHTTP/1.1 500 Bad", Answer(500, "500")),
+        ("HTTP/1.1 103 Early Hints", Answer(None, "connection failed")),
+        ("HTTP/1.1 101 Switching Protocols", Answer(101, "101")),
     ],
 )
 def test_the_head_of_an_answer_is_what_it_came_to(head: str, expected: Answer) -> None:
