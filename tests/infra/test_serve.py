@@ -4,57 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
-import socketserver
 import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
-from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from contextlib import ExitStack, suppress
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from infra import http_reading, serve
-from infra.demo_access import DemoAccess
 from infra.http_reading import (
     BODY_BYTES_MAX,
     CHUNK_MARKS_BYTES_MAX,
     HEAD_BYTES_MAX,
     HEADERS_MAX,
-    RequestReader,
-    RequestRefused,
 )
-from infra.settings import HOST
+from tests.infra.serving import ANSWER_S_MAX, CHUNKED, Gateway, answers, connected, post, sent, served, status_of
 
 BYTES_MAX = 1000
-ANSWER_S_MAX = 10
-
-
-class Gateway:
-    """Stands for Chalice's: keeps what it is asked, and answers with the request's number."""
-
-    def __init__(self) -> None:
-        self.requests: list[tuple[str, str, dict[str, str], bytes | None]] = []
-        self.answer: dict[str, Any] = {}
-
-    def handle_request(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> dict[str, Any]:
-        self.requests.append((method, path, headers, body))
-        given: dict[str, Any] = {"statusCode": 200, "headers": {}, "multiValueHeaders": {}, "body": "done"}
-        return given | self.answer
-
-    @property
-    def bodies(self) -> list[bytes | None]:
-        return [body for _, _, _, body in self.requests]
-
-
-class Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
 
 
 @pytest.fixture
@@ -66,64 +33,6 @@ def gateway() -> Gateway:
 def address(gateway: Gateway) -> Iterator[tuple[str, int]]:
     with served(gateway) as address:
         yield address
-
-
-@contextmanager
-def served(gateway: Gateway, connections_max: int = 100) -> Iterator[tuple[str, int]]:
-    handler: Any = partial(
-        serve.Client,
-        gateway=lambda: gateway,
-        in_flight=serve.RequestsInFlight(),
-        log=logging.getLogger("tests.requests"),
-        demo=DemoAccess("", Path()),
-    )
-    with Server((HOST, 0), handler) as server:
-        stopping = threading.Event()
-        serve.bound_connections(server, connections_max, stopping)
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server.server_address  # type: ignore[misc]
-        finally:
-            stopping.set()
-            server.shutdown()
-            thread.join()
-
-
-def sent(address: tuple[str, int], *parts: bytes, ends: bool = True) -> bytes:
-    """Send the parts one after the other, say that nothing follows, and return all that came back until the end."""
-    with socket.create_connection(address, ANSWER_S_MAX) as client:
-        for part in parts:
-            client.sendall(part)
-            time.sleep(0.01)
-        if ends:
-            client.shutdown(socket.SHUT_WR)
-        received = b""
-        while more := client.recv(65536):
-            received += more
-        return received
-
-
-@contextmanager
-def connected(address: tuple[str, int]) -> Iterator[socket.socket]:
-    with socket.create_connection(address, ANSWER_S_MAX) as client:
-        yield client
-
-
-def post(*headers: str, body: bytes = b"") -> bytes:
-    lines = ["POST /refunds HTTP/1.1", "Host: here", *headers, "", ""]
-    return "\r\n".join(lines).encode("latin-1") + body
-
-
-def status_of(answer: bytes) -> int:
-    return int(answer.split(b" ", 2)[1])
-
-
-def answers(received: bytes) -> int:
-    return received.count(b"HTTP/1.1 ")
-
-
-CHUNKED = b'8\r\n{"amount\r\n5;a=b\r\n":10}\r\n0\r\nTrailer: x\r\n\r\n'
 
 
 def test_a_chunked_body_is_the_body(address: tuple[str, int], gateway: Gateway) -> None:
@@ -450,57 +359,3 @@ def test_a_server_that_stops_answers_what_is_at_work_and_begins_nothing_more() -
         assert stopping.is_alive()
     stopping.join(ANSWER_S_MAX)
     assert not stopping.is_alive()
-
-
-STREAM = (
-    post("Content-Length: 2", body=b"{}")
-    + b"\r\n"
-    + post("Transfer-Encoding: chunked", body=CHUNKED)
-    + post()
-    + b"GET http://here/a HTTP/1.1\nHost: here\n\n"
-)
-
-
-@given(st.sets(st.integers(1, len(STREAM) - 1)))
-@settings(max_examples=60, deadline=None)
-def test_where_packets_end_changes_nothing(ends: set[int]) -> None:
-    places = [0, *sorted(ends), len(STREAM)]
-    parts = [STREAM[first:last] for first, last in pairwise(places)]
-    read, reader = [], RequestReader(Parts(parts))  # type: ignore[arg-type]
-    for _ in range(4):
-        request = reader.read()
-        read.append((request.method, request.target, request.body))
-    assert read == [
-        ("POST", "/refunds", b"{}"),
-        ("POST", "/refunds", b'{"amount":10}'),
-        ("POST", "/refunds", b""),
-        ("GET", "/a", b""),
-    ]
-    with pytest.raises(http_reading.ConnectionEnded):
-        reader.read()
-
-
-@given(st.binary(max_size=200), st.integers(0, len(STREAM)), st.integers(0, 40))
-@settings(max_examples=300, deadline=None)
-def test_bytes_that_were_tampered_with_are_read_or_refused_and_nothing_else(
-    noise: bytes, place: int, dropped: int
-) -> None:
-    reader = RequestReader(Parts([STREAM[:place] + noise + STREAM[place + dropped :]]))  # type: ignore[arg-type]
-    with suppress(RequestRefused, http_reading.ConnectionEnded):
-        for _ in range(100):
-            reader.read()
-        raise AssertionError("more requests than bytes")
-
-
-class Parts:
-    """Stands for a socket: what arrives, packet by packet."""
-
-    def __init__(self, parts: list[bytes]) -> None:
-        self._parts = parts
-
-    def settimeout(self, _seconds: float) -> None: ...
-
-    def recv(self, _size: int) -> bytes:
-        return self._parts.pop(0) if self._parts else b""
-
-    def sendall(self, _content: bytes) -> None: ...
