@@ -11,7 +11,6 @@ from benchmarks.units import item_bytes
 from chalicelib.domain.books.admission import BATCH_ORDERS_MAX, Refusal, RefusalCode
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
 from chalicelib.domain.ledger.owners import customer_key
-from chalicelib.services.books import deciding
 from chalicelib.services.books.admission import FUNDING_TRIES_MAX, Admission, Admitted, Outcome
 from chalicelib.services.books.lost_commands import lost_by_book
 from chalicelib.services.books.parking import FAILED_BATCHES_MAX
@@ -26,7 +25,7 @@ from chalicelib.tables.writes import Put
 from tests.faults import WatchedClient
 from tests.invariants import check_invariants
 from tests.scenarios import CREDITED, FUNDS
-from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, asked
+from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, asked, break_core_at
 
 TRANSACTION_ROWS_MAX, TRANSACTION_BYTES_MAX, ITEM_BYTES_MAX = 100, 4 * 2**20, 400 * 2**10
 
@@ -92,14 +91,8 @@ def test_an_entry_that_ends_in_the_middle_of_a_batch_claims_none_of_the_rest(
 def test_an_order_that_the_core_cannot_decide_does_not_stop_those_beside_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    placed, honest = ladder(world), deciding.decide
-
-    def faulty(book: Any, command: Any, at_ms: int) -> Any:
-        if command.command_id == placed[2]:
-            raise ZeroDivisionError
-        return honest(book, command, at_ms)
-
-    monkeypatch.setattr(deciding, "decide", faulty)
+    placed = ladder(world)
+    break_core_at(placed[2], monkeypatch)
     assert world.deliver() == []
     rows = [world.order("ann", order_id) for order_id in placed]
     assert [row.status for row in rows] == [OrderStatus.OPEN] * 2 + [OrderStatus.REJECTED] + [OrderStatus.OPEN] * 2
