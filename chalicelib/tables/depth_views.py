@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chalicelib.domain.books.candles import Market, market_of
 from chalicelib.tables.book_rows import TABLE
@@ -30,15 +30,15 @@ class MalformedView(ValueError):
 class Depth:
     """A book's best price levels as (price, open quantity), best first, as of a journal entry's sequence.
 
-    version: of the book's terms at that entry. market: last price and open candles as of that entry; None if an earlier
-    version of the program wrote the view. halted_until_ms: when the book's halt ends, Unix ms; None: no halt (O12).
+    version: of the book's terms at that entry. market: last price and open candles as of that entry. halted_until_ms:
+    when the book's halt ends, Unix ms; None: no halt (O12).
     """
 
     sequence: int = 0
     version: int = 0
     bids: tuple[tuple[int, int], ...] = ()
     asks: tuple[tuple[int, int], ...] = ()
-    market: Market | None = None
+    market: Market = field(default_factory=Market)
     halted_until_ms: int | None = None
 
 
@@ -49,11 +49,11 @@ class DepthViews:
     def of(self, book: str) -> Depth:
         """Return the depth view; before the book's first command an empty one with sequence 0. Raises MalformedView."""
         row = self._database.get(TABLE, _depth_key(book))
-        return Depth(market=Market()) if row is None else _depth_of(row)
+        return Depth() if row is None else _depth_of(row)
 
     def of_each(self, books: Iterable[str]) -> dict[str, Depth]:
         """Return the depth views of these books, with one call for each 100. Raises MalformedView."""
-        found = {book: Depth(market=Market()) for book in books}
+        found = {book: Depth() for book in books}
         rows = self._database.get_many(TABLE, [_depth_key(book) for book in found])
         return found | {row["book"]: _depth_of(row) for row in rows}
 
@@ -88,9 +88,11 @@ class DepthViews:
         Refused, which is no error, if a newer view exists: another matcher has projected further. The view of a
         sequence is always the same, so rewriting it is safe, for example to repair it.
         """
-        levels: dict[str, object] = {"bids": [*map(_texts, depth.bids)], "asks": [*map(_texts, depth.asks)]}
-        if depth.market is not None:
-            levels["market"] = depth.market.as_data()
+        levels = {
+            "bids": [*map(_texts, depth.bids)],
+            "asks": [*map(_texts, depth.asks)],
+            "market": depth.market.as_data(),
+        }
         row: Row = {
             **_depth_key(book),
             "sequence": depth.sequence,
@@ -122,9 +124,9 @@ def _depth_of(row: Row) -> Depth:
         sequence, version = row["sequence"], row["version"]
         if not isinstance(sequence, int) or not isinstance(version, int):
             raise TypeError("sequence and version are integers")
-        market = market_of(sequence, levels["market"]) if "market" in levels else None
+        market = market_of(sequence, levels["market"])
     except (KeyError, ValueError, TypeError, AttributeError, zlib.error) as error:
-        raise MalformedView(f"{row['book']}: {error!r}") from error
+        raise MalformedView(f"{row['book']}: {error!r}; 'tallybook rebuild' writes its depth view anew") from error
     return Depth(sequence, version, bids, asks, market, row.get("halted_until_ms"))
 
 

@@ -60,9 +60,6 @@ def _depth(fold: BookFold, depth: Depth) -> Iterator[Disagreement]:
 def _market(fold: BookFold, depth: Depth) -> Iterator[Disagreement]:
     """Yield where the last price or an open candle differs from the journal's trades."""
     where, expected = f"{fold.key} depth view", fold.market
-    if depth.market is None:
-        yield Disagreement(f"{where}, candles", "candles", f"{NOTHING} (tallybook rebuild makes them)")
-        return
     if depth.market.last != expected.last:
         yield Disagreement(f"{where}, last price", _shown(expected.last), _shown(depth.market.last))
     for period in Period:

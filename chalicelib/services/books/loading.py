@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from chalicelib.domain.books.candles import Finished, Market, Trade, trades_in
+from chalicelib.domain.books.candles import Finished, Market, trades_in
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.events import Event
 from chalicelib.domain.books.journal import BrokenJournal, JournalEntry
 from chalicelib.domain.books.snapshot import BookState, BrokenSnapshot, decode_state, encode_state, is_due
 from chalicelib.services.books.parking import BookParked
 from chalicelib.services.books.projection import Projector
-from chalicelib.services.books.trades import trades_of
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.batch_failures import NO_FAILURES, BatchFailures, FailedBatches
 from chalicelib.tables.books import Books, MalformedConfig
@@ -27,9 +26,6 @@ from chalicelib.tables.depth_views import DEPTH_LEVELS_MAX, Depth, DepthViews
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.snapshots import Snapshot, Snapshots
-
-CANDLES_AT_ONCE = 1000
-"""Candles collected in memory before they are written, when they are built from a whole journal."""
 
 
 class UnknownBook(Exception):
@@ -118,7 +114,7 @@ class Loading:
         if state.head.sequence > projected:
             raise BrokenJournal(f"{key}: what is known of it, up to {state.head.sequence}, is ahead of its rows")
         if loaded.market.sequence < projected:
-            loaded.market = view.market or self._market_until(key, projected)
+            loaded.market = view.market
         for entry, stored_bytes in entries_behind(self._journal, loaded, is_cached=is_cached):
             events = state.replay(entry)
             loaded.journal_bytes += stored_bytes
@@ -127,25 +123,8 @@ class Loading:
                 loaded.count_trades(entry, events)
                 loaded.finished_entries += 1
             state.advance(entry, events)
-        if state.head.sequence > projected or view.market is None:
+        if state.head.sequence > projected:
             self.publish(loaded)
-
-    def _market_until(self, key: str, sequence: int) -> Market:
-        """Return a book's trades up to an entry, read from the whole journal, and write the finished candles.
-
-        For a book whose depth view is of a version without candles. Idempotent.
-        """
-        market, finished = Market(), list[Finished]()
-        for entry in self._journal.after(key, 0):
-            if entry.sequence > sequence:
-                break
-            trades = (Trade(trade.price, trade.quantity, trade.notional) for trade in trades_of(entry))
-            finished += market.fold(entry.sequence, entry.at_ms, trades)
-            if len(finished) >= CANDLES_AT_ONCE:
-                self._candles.put(key, finished)
-                finished.clear()
-        self._candles.put(key, finished)
-        return market
 
     def publish(self, loaded: LoadedBook) -> None:
         """Write the finished candles, then the depth view, which marks all entries up to the head as projected."""

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.books.candles import Candle, Market, Period, total_of
-from chalicelib.support.outcomes import Unavailable
+from chalicelib.domain.books.candles import Candle, Period, total_of
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.depth_views import Depth, DepthViews
 from chalicelib.tables.dynamodb import Database
@@ -53,7 +52,7 @@ class MarketData:
 
         view: the book's depth view. Reads no rows if the last trade is older, else 60 minutes and 23 hours at most.
         """
-        market, from_ms = market_of_view(book, view), Period.MINUTE.start_of(now_ms - DAY_MS)
+        market, from_ms = view.market, Period.MINUTE.start_of(now_ms - DAY_MS)
         hour, minute = market.open.get(Period.HOUR), market.open.get(Period.MINUTE)
         if hour is None or minute is None or minute.start_ms < from_ms:
             return DayOfBook(None, market.last)
@@ -73,16 +72,9 @@ class MarketData:
 
         Reads as many rows as it yields. Minutes are kept for eight days, hours for a hundred, days for ever.
         """
-        open_ = market_of_view(book, view).open.get(period)
+        open_ = view.market.open.get(period)
         if open_ is None:
             return
         yield from self._candles.between(book, period, from_ms, min(before_ms, open_.start_ms))
         if from_ms <= open_.start_ms < before_ms:
             yield open_
-
-
-def market_of_view(book: str, view: Depth) -> Market:
-    """Return the market data in a view. Raises Unavailable if an earlier version of the program wrote the view."""
-    if view.market is None:
-        raise Unavailable(f"{book} has no candles yet: its next command makes them, or tallybook rebuild")
-    return view.market

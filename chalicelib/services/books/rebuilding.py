@@ -256,8 +256,8 @@ class Rebuilding:
     def _project_rest(self, fold: BookFold) -> None:
         """Project the entries after the depth view's, and publish the view of the last entry.
 
-        The view is always published: it may be damaged, or of a version without candles. A view that cannot be read is
-        removed first, and all entries are projected again.
+        The view is always published: it may be damaged. A view that cannot be read is removed first, and all entries
+        are projected again.
         """
         self._views.drop_malformed(fold.key)
         config = self._books.config(fold.key)

@@ -89,8 +89,6 @@ class TradeHistory:
         Candles lack unprojected entries, which are fewer than the entries read before this is called.
         """
         market = self._views.of(book).market
-        if market is None:
-            return at_ms
         until_ms = at_ms
         for period in Period:
             open_ = market.open.get(period)

@@ -10,7 +10,7 @@ from typing import Any
 from ulid import ULID
 
 from chalicelib.apis.trade.ids import shown
-from chalicelib.domain.books.candles import Finished, Market, Trade
+from chalicelib.domain.books.candles import Finished, Trade
 from chalicelib.domain.books.fills import Fill
 from chalicelib.domain.books.journal import JournalEntry
 from chalicelib.domain.books.orders import OrderRow
@@ -104,7 +104,7 @@ def put_tape(world: World, entries: Iterable[tuple[int, list[tuple[int, int]]]],
     Their hashes are none: what shows trades does not look at them. Candles and last price are stored as a matcher does.
     """
     view = world.views.of(world.book)
-    market, finished = view.market or Market(), list[Finished]()
+    market, finished = view.market, list[Finished]()
     for sequence, (at_ms, trades) in enumerate(entries, first):
         events: list[dict[str, object]] = [
             {

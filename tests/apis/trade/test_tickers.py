@@ -160,12 +160,12 @@ def test_candles_are_read_period_by_period_the_last_one_as_it_stands(archive: Si
 
 
 def test_a_view_of_an_earlier_version_is_never_misread(archive: SignedDesk) -> None:
-    """It shows no zeros: the archive says that it cannot tell, until the book's next command or a rebuild."""
+    """It shows no zeros: it is refused until a rebuild."""
     world = archive.world
     put_tape(world, [(NOW_MS - 5, [(7, 1)])])
     (row,) = [row for row in world.database.scan("books") if row["part"] == "depth"]
     levels = json.loads(zlib.decompress(row["levels"]))
     del levels["market"]
     world.database.put_many("books", [row | {"levels": zlib.compress(json.dumps(levels).encode())}])
-    assert archive.get(f"{TICKERS}/B_Q").status == 503
-    assert archive.get(TICKERS).status == 503
+    assert archive.get(f"{TICKERS}/B_Q").status == 500
+    assert archive.get(TICKERS).status == 500

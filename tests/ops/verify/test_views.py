@@ -108,7 +108,6 @@ def test_an_edited_depth_view_is_reported(
         (lambda levels: levels["market"].update(last=None), "last price", "100", "nothing"),
         (lambda levels: levels["market"]["open"].pop("1h"), "open candle of 1h", None, "nothing"),
         (lambda levels: levels["market"]["open"]["1d"].__setitem__(7, 1), "open candle of 1d", None, None),
-        (lambda levels: levels.pop("market"), "candles", "candles", "nothing (tallybook rebuild makes them)"),
     ],
 )
 def test_an_edited_market_of_the_depth_view_is_reported(
