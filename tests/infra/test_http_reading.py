@@ -10,10 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra import http_reading
-from infra.http_reading import (
-    RequestReader,
-    RequestRefused,
-)
+from infra.http_reading import RequestReader, RequestRefused
 from tests.infra.serving import CHUNKED, post
 
 STREAM = (

@@ -13,12 +13,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from infra import http_reading, serve
-from infra.http_reading import (
-    BODY_BYTES_MAX,
-    CHUNK_MARKS_BYTES_MAX,
-    HEAD_BYTES_MAX,
-    HEADERS_MAX,
-)
+from infra.http_reading import BODY_BYTES_MAX, CHUNK_MARKS_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX
 from tests.infra.serving import ANSWER_S_MAX, CHUNKED, Gateway, answers, connected, post, sent, served, status_of
 
 BYTES_MAX = 1000

@@ -49,10 +49,7 @@ from tests.apis.book.desk import Desk, open_desk
 from tests.apis.routes import TRADE_ROUTES
 from tests.apis.trade.desk import MASTER_KEY, PAIR, SignedDesk, make_token
 from tests.faults import FaultyClient, WatchedClient, after_another, losing_answers, unavailable
-from tests.recording import (
-    DELIVERER,
-    work_of,
-)
+from tests.recording import DELIVERER, work_of
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, failing_book, record_of
 
 LATER_MS = 3_600_000

@@ -13,15 +13,7 @@ from typing import Any
 from tests.memory.errors import ConditionFailed
 from tests.memory.expressions import Plan, plan_of
 from tests.memory.tables import Key, Row, Table
-from tests.memory.values import (
-    Invalid,
-    Item,
-    canonical,
-    canonical_item,
-    size_of,
-    size_of_item,
-    size_of_name,
-)
+from tests.memory.values import Invalid, Item, canonical, canonical_item, size_of, size_of_item, size_of_name
 
 ITEM_BYTES_MAX = 400 * 1024
 TOO_LARGE = "Item size has exceeded the maximum allowed size"

@@ -15,14 +15,7 @@ from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.frozen_customers import FrozenCustomers
 from chalicelib.wiring.book import new_book_desk
-from tests.apis.book.desk import (
-    API_KEY,
-    ORDER,
-    Desk,
-    json_body,
-    open_desk,
-    outcome_of,
-)
+from tests.apis.book.desk import API_KEY, ORDER, Desk, json_body, open_desk, outcome_of
 from tests.recording import nobody
 from tests.waiting import Clock
 from tests.world import BASE, BOOK_ID, INSTANCE, NOW_MS, QUOTE, World

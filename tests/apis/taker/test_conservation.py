@@ -8,20 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.apis.taker.cases import (
-    listed_hashes,
-    new_order,
-    of_maker,
-    totals,
-)
-from tests.apis.taker.desk import (
-    AAPL,
-    MAKER,
-    QUOTE,
-    Desk,
-    data_of,
-    new_desk,
-)
+from tests.apis.taker.cases import listed_hashes, new_order, of_maker, totals
+from tests.apis.taker.desk import AAPL, MAKER, QUOTE, Desk, data_of, new_desk
 from tests.case_tables import cases
 
 

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.domain.books.journal import JournalEntry, draft
-from chalicelib.domain.books.snapshot import (
-    BookState,
-    decode_state,
-    encode_state,
-)
+from chalicelib.domain.books.snapshot import BookState, decode_state, encode_state
 from chalicelib.domain.books.vocabulary import BookRules, BookStatus, CancelOrder, Command
 from tests.domain.books.orders import BUY, SELL, change_to, decided, limit, market
 

@@ -17,20 +17,7 @@ from chalicelib.domain.books.vocabulary import (
     TimeInForce,
 )
 from chalicelib.domain.ledger.amounts import Side
-from tests.domain.books.orders import (
-    AT_MS,
-    BUY,
-    FOK,
-    GTC,
-    SELL,
-    a_book,
-    closes,
-    decided,
-    limit,
-    market,
-    queue,
-    trades,
-)
+from tests.domain.books.orders import AT_MS, BUY, FOK, GTC, SELL, a_book, closes, decided, limit, market, queue, trades
 
 
 def iceberg(

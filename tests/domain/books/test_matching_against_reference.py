@@ -20,14 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.books.vocabulary import (
-    AmendOrder,
-    CancelAll,
-    CancelOrder,
-    ChangeBook,
-    PlaceOrder,
-    ResumeBook,
-)
+from chalicelib.domain.books.vocabulary import AmendOrder, CancelAll, CancelOrder, ChangeBook, PlaceOrder, ResumeBook
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.holds import extra_of_amendment
 from tests.domain.books.comparison import Comparison

@@ -9,12 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.books.forms import encode_order, encode_terms
-from chalicelib.domain.books.snapshot import (
-    BookState,
-    BrokenSnapshot,
-    decode_state,
-    encode_state,
-)
+from chalicelib.domain.books.snapshot import BookState, BrokenSnapshot, decode_state, encode_state
 from chalicelib.support.canonical import canonical
 from tests.domain.books.orders import BUY, SELL, change_to, limit, market
 from tests.domain.books.states import NAME, PAUSED, RULES, a_state, go_on

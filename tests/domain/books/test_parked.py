@@ -9,16 +9,7 @@ import pytest
 
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.commands import decide, follow_ups, give_up_queued
-from chalicelib.domain.books.events import (
-    Accepted,
-    CancelAllEnded,
-    Closed,
-    Event,
-    Parked,
-    Rested,
-    Resumed,
-    Triggered,
-)
+from chalicelib.domain.books.events import Accepted, CancelAllEnded, Closed, Event, Parked, Rested, Resumed, Triggered
 from chalicelib.domain.books.matching import InvalidCommand, place
 from chalicelib.domain.books.snapshot import BookState, decode_state, encode_state
 from chalicelib.domain.books.vocabulary import (

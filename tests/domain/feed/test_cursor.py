@@ -9,14 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chalicelib.domain.feed.cursor import (
-    BEGINNING,
-    TEXT_CHARACTERS_MAX,
-    Cursor,
-    Place,
-    UnreadableCursor,
-    cursor_of,
-)
+from chalicelib.domain.feed.cursor import BEGINNING, TEXT_CHARACTERS_MAX, Cursor, Place, UnreadableCursor, cursor_of
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.logs import LANES, book_log, lane_for, lanes_of
 

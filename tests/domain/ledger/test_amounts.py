@@ -11,11 +11,7 @@ from chalicelib.domain.books.events import Accepted, Closed, Rested, Traded
 from chalicelib.domain.books.matching import reject
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
 from chalicelib.domain.ledger import amounts, fees, holds
-from chalicelib.domain.ledger.amounts import (
-    Side,
-    quantity_of_value,
-    unit,
-)
+from chalicelib.domain.ledger.amounts import Side, quantity_of_value, unit
 from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.holds import hold_at_admission, hold_of_limit, market_buy_cost, market_buy_hold
 from tests.domain.books.orders import BUY, SELL, a_book, limit, market, moved, placed

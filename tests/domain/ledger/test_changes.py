@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.domain.ledger.changes import (
-    Account,
-    Change,
-    Move,
-    given_back,
-    merged,
-    received,
-    set_aside,
-    spent,
-)
+from chalicelib.domain.ledger.changes import Account, Change, Move, given_back, merged, received, set_aside, spent
 
 ANN, FEES = Account("ann", "gold"), Account(None, "gold")
 

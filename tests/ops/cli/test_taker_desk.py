@@ -20,18 +20,7 @@ from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.instruments import Instruments
-from tests.apis.taker.desk import (
-    AAPL,
-    INSTANCE,
-    MAKER,
-    MASTER_KEY,
-    NOW_S,
-    QUOTE,
-    TAKER,
-    Desk,
-    data_of,
-    open_taker_desk,
-)
+from tests.apis.taker.desk import AAPL, INSTANCE, MAKER, MASTER_KEY, NOW_S, QUOTE, TAKER, Desk, data_of, open_taker_desk
 
 Run = Callable[[str], dict[str, Any]]
 CREATE = f"taker-key create --instance {INSTANCE} --taker {TAKER}"

@@ -8,13 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.ledger.transactions import TransactionType
-from chalicelib.domain.signed.faults import (
-    BadAmount,
-    InsufficientFunds,
-    OrderNotFound,
-    ReferenceTaken,
-    StateForbids,
-)
+from chalicelib.domain.signed.faults import BadAmount, InsufficientFunds, OrderNotFound, ReferenceTaken, StateForbids
 from chalicelib.domain.signed.lifecycle import Lock, Status
 from chalicelib.domain.signed.stored import Counts
 from chalicelib.services.books.statements import Selection, Statements

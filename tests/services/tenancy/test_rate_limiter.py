@@ -7,13 +7,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.domain.tenancy.instances import AcceptedKey
 from chalicelib.domain.tenancy.rate_limit import RateLimit, Refusal
-from chalicelib.services.tenancy.rate_limiter import (
-    ANONYMOUS_LIMITS,
-    UNKNOWN,
-    AnonymousUse,
-    RateLimiter,
-    network_of,
-)
+from chalicelib.services.tenancy.rate_limiter import ANONYMOUS_LIMITS, UNKNOWN, AnonymousUse, RateLimiter, network_of
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Database
 

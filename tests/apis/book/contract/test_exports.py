@@ -12,12 +12,7 @@ import pytest
 
 from chalicelib.apis.book import exports as module
 from chalicelib.apis.book.export_rows import BALANCES, ORDERS, TRADES, TRANSACTIONS
-from chalicelib.apis.book.routes import (
-    EXPORTED_BALANCES,
-    EXPORTED_ORDERS,
-    EXPORTED_TRADES,
-    EXPORTED_TRANSACTIONS,
-)
+from chalicelib.apis.book.routes import EXPORTED_BALANCES, EXPORTED_ORDERS, EXPORTED_TRADES, EXPORTED_TRANSACTIONS
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.ledger.transactions import Withdrawal
 from chalicelib.services.books import history

@@ -8,16 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.book.routes import (
-    BOOKS,
-    CREDIT,
-    DEBIT,
-    LIST,
-    PLACE,
-    SETTINGS,
-    TOKENS,
-    TRANSFER,
-)
+from chalicelib.apis.book.routes import BOOKS, CREDIT, DEBIT, LIST, PLACE, SETTINGS, TOKENS, TRANSFER
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.tables.dynamodb import Database
 from chalicelib.wiring.book import new_book_desk

@@ -7,14 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.book.routes import (
-    CREDIT,
-    DEBIT,
-    ONE_BALANCE,
-    ONE_TOKEN,
-    TOKENS,
-    TRANSFER,
-)
+from chalicelib.apis.book.routes import CREDIT, DEBIT, ONE_BALANCE, ONE_TOKEN, TOKENS, TRANSFER
 from tests.apis.book.desk import TIME, Desk, data_of, deactivate, fields_of, is_id, message_of, outcome_of
 from tests.case_tables import cases, deviates
 from tests.world import BASE, INSTANCE, QUOTE

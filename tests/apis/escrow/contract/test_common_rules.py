@@ -19,12 +19,7 @@ from tests.apis.escrow.cases import (
     outcome,
     shown,
 )
-from tests.apis.escrow.desk import (
-    Desk,
-    data_of,
-    page_of,
-    parsed,
-)
+from tests.apis.escrow.desk import Desk, data_of, page_of, parsed
 from tests.case_tables import cases
 
 NO_AMOUNTS = cases(

@@ -22,14 +22,7 @@ from tests.apis.escrow.cases import (
     outcome,
     part,
 )
-from tests.apis.escrow.desk import (
-    OPERATOR_KEY,
-    OPERATOR_PRODUCTION_KEY,
-    OTHER_KEY,
-    PRODUCTION_KEY,
-    Desk,
-    data_of,
-)
+from tests.apis.escrow.desk import OPERATOR_KEY, OPERATOR_PRODUCTION_KEY, OTHER_KEY, PRODUCTION_KEY, Desk, data_of
 from tests.case_tables import cases
 
 

@@ -23,11 +23,7 @@ from tests.apis.escrow.cases import (
     outcome,
     shown,
 )
-from tests.apis.escrow.desk import (
-    Desk,
-    data_of,
-    errors_of,
-)
+from tests.apis.escrow.desk import Desk, data_of, errors_of
 from tests.case_tables import cases
 
 

@@ -11,19 +11,7 @@ import pytest
 
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.tenancy.instances import World
-from tests.apis.escrow.cases import (
-    HOLDING,
-    NOW,
-    STATUSES,
-    UNPAID,
-    Money,
-    at,
-    happened,
-    ledger,
-    money,
-    outcome,
-    part,
-)
+from tests.apis.escrow.cases import HOLDING, NOW, STATUSES, UNPAID, Money, at, happened, ledger, money, outcome, part
 from tests.apis.escrow.desk import Desk, errors_of
 from tests.case_tables import cases
 

@@ -22,14 +22,7 @@ from tests.apis.taker.cases import (
     single,
     totals,
 )
-from tests.apis.taker.desk import (
-    AAPL,
-    API,
-    QUOTE,
-    TAKER,
-    Desk,
-    data_of,
-)
+from tests.apis.taker.desk import AAPL, API, QUOTE, TAKER, Desk, data_of
 from tests.case_tables import cases
 
 # --- K22: references ---------------------------------------------------------------------------------------------

@@ -19,15 +19,7 @@ from tests.apis.taker.cases import (
     nothing_changes,
     of_maker,
 )
-from tests.apis.taker.desk import (
-    MAKER,
-    NOW_S,
-    TAKER,
-    Desk,
-    data_of,
-    faulty_fields,
-    new_desk,
-)
+from tests.apis.taker.desk import MAKER, NOW_S, TAKER, Desk, data_of, faulty_fields, new_desk
 from tests.case_tables import cases
 
 

@@ -27,17 +27,7 @@ from tests.apis.taker.cases import (
     single,
     totals,
 )
-from tests.apis.taker.desk import (
-    MAKER,
-    OTHER_TAKER,
-    QUOTE,
-    TAKER,
-    Desk,
-    data_of,
-    details_of,
-    faulty_fields,
-    make_key,
-)
+from tests.apis.taker.desk import MAKER, OTHER_TAKER, QUOTE, TAKER, Desk, data_of, details_of, faulty_fields, make_key
 from tests.case_tables import cases
 
 

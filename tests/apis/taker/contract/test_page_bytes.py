@@ -18,15 +18,8 @@ from chalicelib.services.books.disagreements import Disproved
 from chalicelib.support.canonical import compact
 from chalicelib.tables.signed_orders import SignedOrders
 from chalicelib.tables.signed_rows import fill_rows, row_of
-from tests.apis.taker.cases import (
-    locked,
-    new_order,
-)
-from tests.apis.taker.desk import (
-    Desk,
-    data_of,
-    faulty_fields,
-)
+from tests.apis.taker.cases import locked, new_order
+from tests.apis.taker.desk import Desk, data_of, faulty_fields
 
 
 def put_many_fills(desk: Desk, order_hash: str, count: int, counted: int | None) -> None:

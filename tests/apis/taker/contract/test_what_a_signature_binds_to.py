@@ -17,15 +17,7 @@ from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.tenants import Tenants
-from tests.apis.taker.cases import (
-    INVALID,
-    NO_SESSION,
-    NOT_FOUND,
-    locked,
-    nothing_changes,
-    order_body,
-    outcome_of,
-)
+from tests.apis.taker.cases import INVALID, NO_SESSION, NOT_FOUND, locked, nothing_changes, order_body, outcome_of
 from tests.apis.taker.desk import (
     INSTANCE,
     MAKER_KEY,
