@@ -22,8 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import feed_client
 from benchmarks.feed_checks import kept_of, kinds_of, percentile, problems_of
+from benchmarks.feed_depth import Market
 from benchmarks.feed_phases import DISTURBED, UNDISTURBED
-from benchmarks.feed_socket import TOPICS, Market, SocketPlace
+from benchmarks.feed_socket import TOPICS, SocketPlace
 from benchmarks.feed_socket_checks import Asset, repeats, socket_problems_of
 from benchmarks.soak import (
     PROBLEMS_SHOWN,

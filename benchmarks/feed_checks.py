@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from benchmarks.feed_client import Told
-from benchmarks.feed_phases import depth_digest
+from benchmarks.feed_depth import depth_digest
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.snapshot import BookState
 from chalicelib.domain.feed.event import FeedEvent

@@ -22,7 +22,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier, Event
 from typing import Any
 
-from benchmarks.feed_phases import Phases, depth_digest, due_between
+from benchmarks.feed_depth import depth_digest, due_between
+from benchmarks.feed_phases import Phases
 from benchmarks.feed_socket import Socket, SocketPlace
 from benchmarks.soak_client import DESK, START_S_MAX
 from benchmarks.subscriber import Subscriber

@@ -8,24 +8,22 @@ depth to which it leads. What it was told is compared with the logs later (``fee
 
 from __future__ import annotations
 
-import heapq
 import json
 import random
 import socket
 import time
-import zlib
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from decimal import Decimal
 from multiprocessing.synchronize import Event
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
-from benchmarks.feed_phases import Phases, depth_digest, due_between
+from benchmarks.feed_depth import Depth, Market, due_between
+from benchmarks.feed_phases import Phases
 from chalicelib.domain.feed.logs import book_log
 from tallybook_client import TallybookError, TradeDesk
 
@@ -33,7 +31,6 @@ TRADE, DELTA = "trade", "orderbook/level_2_delta"
 PONG = "pong"
 PRIVATE = ("user_trades", "order_status", "balance")
 TOPICS = (TRADE, DELTA, *PRIVATE)
-HASHED_LEVELS = 10
 OPEN_S_MAX, MESSAGE_S_MAX, END_S_MAX = 20, 5, 30
 PAUSE_S = 0.05
 FAILURES_MAX = 20
@@ -43,16 +40,6 @@ Text = Mapping[str, Any]
 
 class ServerFailed(Exception):
     """The function behind the gateway has failed, so it is not known what is subscribed: the client connects anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Market:
-    """A book as the trade desk shows it."""
-
-    pair: str
-    book_id: str
-    base_decimals: int
-    quote_decimals: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,46 +95,6 @@ class SocketTold:
     repeated: int = 0
     ended_by_server: int = 0
     faults: list[str] = field(default_factory=list)
-
-
-class Depth:
-    """A book's depth, rebuilt from messages. Levels by side and price in base units; amounts and prices as sent."""
-
-    def __init__(self, market: Market) -> None:
-        self.sequence = 0
-        self._market = market
-        self._levels: dict[str, dict[int, tuple[str, str]]] = {"BUY": {}, "SELL": {}}
-
-    def apply(self, body: Text) -> None:
-        for side, name in (("BUY", "bids"), ("SELL", "asks")):
-            for level in body[name]:
-                price = _units(level["price"], self._market.quote_decimals)
-                if Decimal(level["amount"]):
-                    self._levels[side][price] = level["price"], level["amount"]
-                else:
-                    self._levels[side].pop(price, None)
-        self.sequence = int(body["sequence"])
-
-    def hash(self) -> str:
-        """Return the CRC-32 of the best ten bids and asks, as the vendor describes it."""
-        bids, asks = self._levels["BUY"], self._levels["SELL"]
-        best = [bids[price] for price in heapq.nlargest(HASHED_LEVELS, bids)]
-        best += [asks[price] for price in heapq.nsmallest(HASHED_LEVELS, asks)]
-        return str(zlib.crc32("".join(text.replace(".", "").lstrip("0") for level in best for text in level).encode()))
-
-    def digest(self) -> str:
-        decimals = self._market.base_decimals
-        return depth_digest(
-            {
-                (side, price): _units(amount, decimals)
-                for side, levels in self._levels.items()
-                for price, (_, amount) in levels.items()
-            }
-        )
-
-
-def _units(text: str, decimals: int) -> int:
-    return int(Decimal(text).scaleb(decimals))
 
 
 class Socket:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from benchmarks.feed_checks import Kept, named
-from benchmarks.feed_socket import DELTA, TRADE, Market, SocketTold, TopicTold
+from benchmarks.feed_depth import Market
+from benchmarks.feed_socket import DELTA, TRADE, SocketTold, TopicTold
 from chalicelib.apis.trade.decimals import dec
 from chalicelib.apis.trade.figures import STATUS_WORDS
 from chalicelib.apis.trade.ids import shown

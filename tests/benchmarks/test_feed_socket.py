@@ -13,8 +13,9 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 
 from benchmarks.feed_checks import Kept, kept_of
+from benchmarks.feed_depth import Market
 from benchmarks.feed_phases import Phases
-from benchmarks.feed_socket import DELTA, FAILURES_MAX, PRIVATE, TRADE, Market, Socket, SocketPlace, SocketTold
+from benchmarks.feed_socket import DELTA, FAILURES_MAX, PRIVATE, TRADE, Socket, SocketPlace, SocketTold
 from benchmarks.feed_socket_checks import Asset, repeats, socket_problems_of
 from chalicelib.apis.trade.ids import internal
 from chalicelib.tables.dynamodb import Database
