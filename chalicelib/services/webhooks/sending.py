@@ -31,8 +31,6 @@ TIMEOUT_S = 10.0
 """For a whole attempt, from the look-up of the name to the head of the answer. A look-up is not interrupted; nothing is
 connected to after one that took longer.
 """
-SHUT_AGAIN_S = 0.05
-"""Pause between two shutdowns of a connection whose time is over: until its call has ended."""
 ADDRESSES_MAX = 2
 """Addresses of a name that an attempt tries to connect to."""
 SWITCHED, OK, GONE, TOO_MANY, UNAVAILABLE = 101, 200, 410, 429, 503
@@ -151,12 +149,12 @@ class Sender:
             deadline.connection = connection
             try:
                 connection.connect()
+                connection.timeout = deadline.left_s()  # for the answer; there may be none left
             except Exception:
                 connection.close()
                 if left == 1 or deadline.is_over:
                     raise
             else:
-                connection.timeout = deadline.left_s()  # for the answer
                 return connection
         raise AddressRefused("the name has no address")
 
@@ -188,12 +186,11 @@ class _FinalResponse(HTTPResponse):
 class _Deadline:
     """Shuts the connection down when an attempt's time is over: a receiver that sends one byte at a time ends too.
 
-    It does so again and again until the attempt ends: a connection that is being made has no socket yet.
+    A connection that is being made has no socket yet: whoever makes it asks what time is left before and after.
     """
 
     def __init__(self, seconds: float) -> None:
         self._ends_s = time.monotonic() + seconds
-        self._has_ended = threading.Event()
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
         self.connection: HTTPConnection | None = None
@@ -204,7 +201,6 @@ class _Deadline:
 
     def __exit__(self, *_error: object) -> None:
         self._timer.cancel()
-        self._has_ended.set()
 
     def left_s(self) -> float:
         """Return how many seconds are left. Raises TimeoutError if none are."""
@@ -215,13 +211,10 @@ class _Deadline:
 
     def _end(self) -> None:
         self.is_over = True
-        while True:
-            sock = None if self.connection is None else self.connection.sock
-            if sock is not None:
-                with suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
-            if self._has_ended.wait(SHUT_AGAIN_S):
-                return
+        sock = None if self.connection is None else self.connection.sock
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
 
 def retry_after_s(text: str, now_s: int) -> int | None:

@@ -18,13 +18,20 @@ from urllib3.exceptions import ConnectTimeoutError
 from chalicelib.services.webhooks.sending import Answer, Sender, retry_after_s
 
 NOW_S = 1_736_937_000
+BODY = b'{"a":1}'
 
 
 class Server:
-    """A TCP server on a free port of the loopback address. answer: what it does with each connection."""
+    """A TCP server on a free port of the loopback address. answer: what it does with each connection.
 
-    def __init__(self, answer: Callable[[socket.socket], None], tls: ssl.SSLContext | None = None) -> None:
+    end: of what it reads before it answers.
+    """
+
+    def __init__(
+        self, answer: Callable[[socket.socket], None], tls: ssl.SSLContext | None = None, end: bytes = BODY
+    ) -> None:
         self.seen: list[bytes] = []
+        self._end = end
         self._answer = answer
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -48,7 +55,7 @@ class Server:
             try:
                 connection = accepted if self._tls is None else self._tls.wrap_socket(accepted, server_side=True)
                 request = connection.recv(65_536)
-                while request and not request.endswith(b'{"a":1}') and (more := connection.recv(65_536)):
+                while request and not request.endswith(self._end) and (more := connection.recv(65_536)):
                     request += more
                 if request:
                     self.seen.append(request)
@@ -67,7 +74,7 @@ def sender(**members: object) -> Sender:
 
 
 def post(port: int, to: Sender | None = None, scheme: str = "http", host: str = "127.0.0.1") -> Answer:
-    return (to or sender())(f"{scheme}://{host}:{port}/in?a=1", {"webhook-id": "evt_1"}, b'{"a":1}')
+    return (to or sender())(f"{scheme}://{host}:{port}/in?a=1", {"webhook-id": "evt_1"}, BODY)
 
 
 def test_a_body_is_posted_with_its_headers_and_the_status_is_the_answer() -> None:
@@ -78,7 +85,7 @@ def test_a_body_is_posted_with_its_headers_and_the_status_is_the_answer() -> Non
     assert lines[0] == "POST /in?a=1 HTTP/1.1"
     assert f"Host: 127.0.0.1:{server.port}" in lines
     assert "webhook-id: evt_1" in lines
-    assert body == b'{"a":1}'
+    assert body == BODY
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -165,7 +172,7 @@ def test_a_receiver_that_drips_after_a_slow_name_or_connection_runs_into_the_tim
 
     monkeypatch.setattr(HTTPConnection, "_new_conn", connected)
     answers: list[Answer] = []
-    with Server(drip).running() as server:
+    with Server(drip, end=BODY if scheme == "http" else b"").running() as server:
         to = sender(timeout_s=0.2, resolve=resolve)
         attempt = threading.Thread(
             target=lambda: answers.append(post(server.port, to, scheme, "hooks.example.com")), daemon=True
