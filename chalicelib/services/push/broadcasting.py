@@ -156,7 +156,12 @@ class Broadcaster:
     def _take_all(self, steps: Sequence[Step], messages: Messages) -> None:
         self._together([partial(self._take, step, messages) for step in steps])
         claiming = [step for step in steps if step.claim is not None]
-        self._claim(claiming)
+        try:
+            self._claim(claiming)
+        except Exception as error:  # what was sent without a claim is moved all the same
+            logger.warning("intents are not known to be written", exc_info=True, subscriptions=len(claiming))
+            for step in claiming:
+                step.failure, step.after = error, None
         self._together([partial(self._send, step) for step in claiming if step.after is not None])
         self._move([step for step in steps if step.after is not None])
 
@@ -198,11 +203,12 @@ class Broadcaster:
 
     def _send(self, step: Step) -> None:
         try:
-            for message in step.messages:
-                self._sender.send(step.before.connection_id, message)
-        except Gone:
-            self._connections.close(step.before.connection_id, step.before)
-            step.after, step.again = None, False
+            try:
+                for message in step.messages:
+                    self._sender.send(step.before.connection_id, message)
+            except Gone:
+                self._connections.close(step.before.connection_id, step.before)
+                step.after, step.again = None, False
         except Exception as error:
             logger.warning("a message is not sent", exc_info=True, connection=step.before.connection_id)
             step.failure, step.after = error, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.logs import BOOK_AREA, book_log
@@ -14,6 +15,8 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import entry_of, is_entry
 from chalicelib.tables.outbox import outbox_entry_of
 from chalicelib.tables.rows import Row
+
+ENTRIES_A_READ = 500
 
 
 class JournalRows:
@@ -51,10 +54,11 @@ class StoredEntries:
         self._events = BookEvents(database)
 
     def between(self, instance: str, log: str, after: int, until: int) -> Iterator[list[FeedEvent]]:
-        """Yield the events of each entry after one sequence and up to another, in order."""
+        """Return the events of each entry after one sequence and up to another, in order. Reads these entries alone,
+        ENTRIES_A_READ at a time.
+        """
         area, _, book_id = log.partition("/")
         stored = log_of_book(self._events, instance, book_id) if area == BOOK_AREA else log_of_lane(instance, log)
-        for row in stored.rows.after(self._database, stored.owner, after):
-            if stored.number_of(row) > until:
-                return
-            yield stored.events_of(row)
+        entries = until - after
+        rows = stored.rows.after(self._database, stored.owner, after, min(entries, ENTRIES_A_READ))
+        return map(stored.events_of, islice(rows, entries))

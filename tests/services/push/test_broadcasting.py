@@ -15,6 +15,7 @@ from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, Intent, UnknownC
 from chalicelib.services.push import steps
 from chalicelib.services.push.broadcasting import PASSED_OVER_MAX, NotSent
 from chalicelib.services.push.sessions import ENTRIES_LEFT
+from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 from tests.faults import Died, FaultyClient, raising
@@ -222,6 +223,36 @@ def test_a_connection_that_fails_is_told_again_and_hinders_no_other(world: PushW
     broadcaster.receive(INSTANCE, events)
     for name in ("c", "d", "e"):
         assert world.clients.of(name) == numbered(events[0].event_id)
+
+
+@pytest.mark.parametrize("fails", ["close", "move"])
+def test_rows_that_cannot_be_written_for_one_are_for_the_others(
+    world: PushWorld, fails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that has left and cannot be removed, or an intent that cannot be written, has nobody told again."""
+    world.connect("c")
+    world.follow_book("c", BOOK_A)
+    world.connect("d")
+    world.follow_ann("d")
+    if fails == "close":
+        world.clients.gone.add("d")
+    broadcaster = world.broadcaster()
+    works = getattr(broadcaster._connections, fails)
+    failing = iter([True])
+
+    def fail_once(*arguments: Any) -> Any:
+        if next(failing, False):
+            raise Unavailable("busy")
+        return works(*arguments)
+
+    monkeypatch.setattr(broadcaster._connections, fails, fail_once)
+    events = world.happen(BOOK_A, PUBLIC_EVENT, ANNS_EVENT)
+    with pytest.raises(NotSent):
+        broadcaster.receive(INSTANCE, events)
+    broadcaster.receive(INSTANCE, events)
+    assert world.clients.of("c") == numbered(*ids(events, PUBLIC_EVENT))
+    assert world.clients.of("d") == ([] if fails == "close" else numbered(*ids(events, ANNS_EVENT)))
+    assert (world.rows_of("d") == []) is (fails == "close")
 
 
 def test_without_connections_nothing_is_written_and_one_row_is_read_a_second(world: PushWorld) -> None:

@@ -29,6 +29,7 @@ from chalicelib.tables.parallel import ThreadPool
 from chalicelib.tables.rows import Row, encode
 from chalicelib.wiring.push import new_pushing
 from chalicelib.wiring.webhooks import new_dispatcher
+from tests.services.feed.writing import ANN, Logs
 from tests.services.push.world import ANNS_EVENT, BOOK_A, BOOK_B, PUBLIC_EVENT, PushWorld
 from tests.world import INSTANCE
 
@@ -205,3 +206,13 @@ def test_that_others_know_of_an_instances_connections_is_read_once(memory_databa
     world.now_ms += 2 * LIFE_S * 1000
     world.connect("d")
     assert connections.has_just_begun(INSTANCE), "it had none for a while"
+
+
+def test_of_a_long_log_the_entries_in_between_are_read_alone(memory_database: Database) -> None:
+    logs = Logs(memory_database)
+    for _ in range(40):
+        logs.put(1, ANN)
+    database, meter = metered(memory_database)
+    found = list(StoredEntries(database).between(logs.instance, "signed/1", 3, 6))
+    assert [event.sequence for events in found for event in events] == [4, 5, 6]
+    assert meter.take().total.rows_read == 3
