@@ -33,6 +33,15 @@ from tests.world import drop_tables
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+for _name in (
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
+    "TALLYBOOK_TABLE_PREFIX",
+    "TALLYBOOK_MASTER_KEY",
+    "TALLYBOOK_WEBHOOKS_ALLOW_LOCAL",
+):
+    os.environ.pop(_name, None)  # of a shell that has sourced .local/env: tests on moto drop all tables that they find
 for _name, _value in {
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -137,6 +139,17 @@ def test_commands_may_make_webhooks_on_this_machine_if_the_run_may(runs: str | N
     for earlier in ({}, {"TALLYBOOK_WEBHOOKS_ALLOW_LOCAL": "1"}):
         found = subprocess.run(shell, env=earlier, capture_output=True, text=True, check=True).stdout
         assert ("TALLYBOOK_WEBHOOKS_ALLOW_LOCAL=1\n" in found) == (runs == "1")
+
+
+def test_tests_do_not_touch_the_tables_of_a_run_whose_shell_starts_them() -> None:
+    """Those on moto drop all tables that they find."""
+    command = [sys.executable, "-c", "import tests.conftest, boto3; print(boto3.client('dynamodb').meta.endpoint_url)"]
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
+        environment = os.environ | {"AWS_DEFAULT_REGION": "us-east-1", name: OWN}
+        found = subprocess.run(
+            command, cwd=settings.ROOT, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+        assert found == "https://dynamodb.us-east-1.amazonaws.com\n"
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "1e3", "abc", "٣", "0.0"])
