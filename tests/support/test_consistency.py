@@ -13,9 +13,11 @@ from infra.settings import ROOT
 
 MODULES = [ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py"))]
 CROSSED_SNAPSHOT = """
+from chalicelib.domain.books.forms import encode_order
 from chalicelib.domain.books.snapshot import BrokenSnapshot, decode_state
 from tests.domain.books.orders import BUY, SELL, limit
-from tests.domain.books.test_snapshot import NAME, RULES, an_order_book, encode_order, written
+from tests.domain.books.states import NAME, RULES
+from tests.domain.books.test_no_snapshot import an_order_book, written
 
 content = an_order_book()
 content["orders"] = [[encode_order(limit("bid", BUY, 99, 5)), "5"], [encode_order(limit("ask", SELL, 98, 5)), "5"]]

@@ -136,7 +136,8 @@ class EndpointDesk:
 
     def rotate(self, owner: Owner, endpoint_id: str, hours: int = ROTATION_HOURS) -> Secret:
         """Give an endpoint a new secret; the one before it signs too for so many hours. Raises UnknownEndpoint."""
-        master_key = self._master_key()  # first: a secret that cannot be shown must not sign
+        self.get(owner, endpoint_id)
+        master_key = self._master_key()  # before the rotation: a secret that cannot be shown must not sign
         rotated = self._endpoints.rotate(owner, endpoint_id, self._clock_ms() + hours * HOUR_MS)
         return Secret(rotated, secret_of(master_key, endpoint_id, rotated.generation))
 
