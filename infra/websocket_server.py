@@ -19,6 +19,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -55,6 +56,8 @@ STOP_S = 2.0
 GOODBYE = "the server is stopping"
 STOPPING = json.dumps({"id": -1, "topic": "system", "body": {"message": GOODBYE}})
 FUNCTION = "websocket"
+CALLS_MAX = 64
+"""Calls of the handler at once, of which a connection has one: some send for seconds what a client missed (T181)."""
 CONNECTIONS_PATH = "/@connections/"
 _LOG = logging.getLogger(__name__)
 
@@ -96,6 +99,7 @@ class Gateway:
         asyncio.run(self._run(stop))
 
     async def _run(self, stop: threading.Event) -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(CALLS_MAX, "websocket"))
         senders: set[sdk_http.Connection] = set()
         management = await asyncio.get_running_loop().create_server(
             lambda: sdk_http.Connection(senders, self._managed), HOST, 0
@@ -135,11 +139,11 @@ class Gateway:
         """Ask the handler whether a client whose handshake is good may connect; None: it may."""
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             return None
-        name, asked = token_urlsafe(12), urlsplit(request.path)
+        name, (path, _, query) = token_urlsafe(12), request.path.partition("?")
         client = {
-            "path": asked.path,
+            "path": path,
             "headers": dict(request.headers.raw_items()),
-            "queryStringParameters": dict(parse_qsl(asked.query)) or None,
+            "queryStringParameters": dict(parse_qsl(query)) or None,
         }
         opening = asyncio.ensure_future(self._handled("CONNECT", name, connection, client))
         self._begin(self._end(connection, name, opening))

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from typing import Any
 
@@ -248,6 +249,34 @@ def test_a_client_that_does_not_read_is_cut_off_with_a_reason_and_others_go_on(r
             read_to_the_end(slow)
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1013, "too slow: messages were not read")
+
+
+def test_t181_clients_that_are_sent_much_do_not_delay_others(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each keeps a call of the function as long as that lasts."""
+    goes_on, answer = threading.Event(), running.function.default
+
+    def answer_late(event: Event) -> Event:
+        if event["body"] == "resume":
+            assert goes_on.wait(WAIT_S)
+        return answer(event)
+
+    monkeypatch.setattr(running.function, "default", answer_late)
+    with ExitStack() as stack:
+        stack.callback(goes_on.set)
+        busy = [stack.enter_context(running.client()) for _ in range(40)]
+        for client in busy:
+            client.send("resume")
+        until(lambda: len(running.function.events["MESSAGE"]) == len(busy))
+        with running.client() as other:
+            other.send("ping")
+            assert other.recv(WAIT_S) == "ping"
+
+
+def test_any_path_is_passed_on_as_it_came(running: Running) -> None:
+    for path in ("//[", "//host/ws/x", "/%ff"):
+        with running.client(path):
+            pass
+    assert [event["path"] for event in running.function.events["CONNECT"]] == ["//[", "//host/ws/x", "/%ff"]
 
 
 def test_a_stop_is_announced_to_every_client(running: Running) -> None:

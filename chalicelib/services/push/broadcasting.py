@@ -125,11 +125,11 @@ class Broadcaster:
         known = [(now.get((one.connection_id, one.name)), news) for one, news in unfinished]
         return [(one, news) for one, news in known if one is not None]
 
-    def tell(self, one: Subscription, ends: Ends) -> Subscription:
-        """Take one step with a subscription to which the caller alone sends. Return it as it is then, its row as it
-        was. Raises Gone, or NotSent.
+    def tell(self, one: Subscription, ends: Ends, entries_max: int) -> Subscription:
+        """Take one step of so many entries at most with a subscription to which the caller alone sends. Return it as it
+        is then, its row as it was. Raises Gone, or NotSent.
         """
-        step = Step(one, first_of(one, news_of(one, ends)))
+        step = Step(one, first_of(one, news_of(one, ends), entries_max))
         try:
             self._messages().build(step)
             for message in step.messages:

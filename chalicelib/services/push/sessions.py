@@ -42,6 +42,8 @@ from chalicelib.tables.connections import Connections
 
 TELLING_S = 15
 """How long a client is sent what it missed, within the 29 s of API Gateway; then it subscribes again from there."""
+STEP_S = 1
+"""A step that took less is followed by one of twice as many entries, others by one of half as many (T180)."""
 ENTRIES_LEFT = 10
 """Missed entries that may be sent while others wait, if they need not be projected."""
 LOOKS_MAX = 3
@@ -202,15 +204,19 @@ class Sessions:
         self, row: Subscription, one: Subscription, ends: Ends, until_ms: float
     ) -> tuple[Subscription, Subscription]:
         """Take steps up to these ends, and keep each before the next one, so that none is taken for a client that has
-        left (T160). Return the row, and the subscription. Raises as ``_begin``, or _AnothersNow.
+        left (T160). A step is short, whatever its entries hold (T180). Return the row, and the subscription. Raises as
+        ``_begin``, or _AnothersNow.
         """
+        entries_max = ENTRIES_LEFT
         while behind(one, ends):
             now_ms = self._clock_ms()
             if one.cursor != row.cursor:
                 row = self._moved(row, self._claimed(one, others_wait=row.is_waited_for(now_ms)))
             if now_ms >= until_ms:
                 raise NotSent(f"{one.name} has {behind(one, ends)} entries left")
-            before, one = one, self._broadcaster.tell(one, ends)
+            before, one = one, self._broadcaster.tell(one, ends, entries_max)
+            is_quick = self._clock_ms() - now_ms < STEP_S * 1000
+            entries_max = min(2 * entries_max, ENTRIES_MAX) if is_quick else max(1, entries_max // 2)
             if one.cursor == before.cursor:
                 break
         return row, one

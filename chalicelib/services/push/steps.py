@@ -55,9 +55,11 @@ def behind(one: Subscription, ends: Ends) -> int:
     return sum(max(0, end - place_in(one, log)) for log, end in ends.items())
 
 
-def first_of(one: Subscription, news: Ends) -> Ends:
-    """Return the part of what a subscription was not told yet that one step passes."""
-    first, left = {}, ENTRIES_A_STEP
+def first_of(one: Subscription, news: Ends, entries_max: int | None = None) -> Ends:
+    """Return the part of what a subscription was not told yet that one step passes. entries_max: bound of it, within
+    ENTRIES_A_STEP.
+    """
+    first, left = {}, ENTRIES_A_STEP if entries_max is None else min(entries_max, ENTRIES_A_STEP)
     for log, end in news.items():
         place = place_in(one, log)
         passed = min(end - place, left)

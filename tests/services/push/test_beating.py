@@ -522,7 +522,7 @@ def test_t160_what_a_client_that_has_left_missed_is_not_gone_through(world: Push
 
     world.clients.after_send = leave
     world.beat().begin("c", lambda _: None)
-    assert world.reads == [(LANE, 1, ENTRIES_MAX + 1)]
+    assert world.reads == [(LANE, 1, ENTRIES_LEFT + 1)]
     assert world.rows_of("c") == []
 
 
@@ -557,7 +557,7 @@ def test_a_beginning_keeps_a_round_of_beats_for_a_bounded_time_and_goes_on_with_
     world.clients.gone.discard("c")
     later(world)
     began_ms = world.now_ms
-    world.clients.before_send = lambda: later(world, 1)
+    world.clients.before_send = lambda: later(world, 0.5)
     world.beat().round()
     assert world.now_ms - began_ms < (TELLING_S + ENTRIES_LEFT + 1) * 1000
     told = len(texts(world))
