@@ -54,7 +54,6 @@ LIFE_S = 7200
 STOP_S = 2.0
 """How long a client may take to read that the server stops."""
 GOODBYE = "the server is stopping"
-STOPPING = json.dumps({"id": -1, "topic": "system", "body": {"message": GOODBYE}})
 FUNCTION = "websocket"
 CALLS_MAX = 64
 """Calls of the handler at once, of which a connection has one: some send for seconds what a client missed (T181)."""
@@ -131,7 +130,7 @@ class Gateway:
     async def _say_goodbye(self, client: _Client) -> None:
         with suppress(ConnectionClosed, TimeoutError):
             async with asyncio.timeout(STOP_S):
-                await client.connection.send(STOPPING)
+                await client.connection.send(stopping(time.time_ns() // 1_000_000))
                 await client.connection.close(CloseCode.GOING_AWAY, GOODBYE)
         client.connection.transport.abort()
 
@@ -266,6 +265,14 @@ class Gateway:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def stopping(at_ms: int) -> str:
+    """Return the message that announces a stop, as clients of every desk can read it: some look for a topic, others for
+    a type. at_ms: Unix ms.
+    """
+    body = {"message": GOODBYE}
+    return json.dumps({"id": -1, "topic": "system", "type": "system", "timestamp": at_ms, "body": body})
 
 
 def _body_of(message: str | bytes) -> Event:

@@ -73,7 +73,7 @@ def channels() -> dict[str, Channel]:
             "/",
             SOCKETS,
             "The trade desk's WebSocket: rules R48 to R52. Topics user_trades, order_status and balance need a ticket.",
-            (*trade, "said"),
+            (*trade, "said", "stopping"),
             received=("asked",),
         ),
         "takerSocket": Channel(
@@ -81,14 +81,14 @@ def channels() -> dict[str, Channel]:
             SOCKETS,
             "The takers' WebSocket: rules K46 to K49. API Gateway has no paths below the stage: connect there with "
             "the query desk=taker.",
-            ("orderStatusChange", "cancellationRequest", "heartbeat"),
+            ("orderStatusChange", "cancellationRequest", "heartbeat", "stopping"),
             query=object_of(TAKERS_TYPES, optional=("after",)),
         ),
         "makerSocket": Channel(
             "/ws/maker/v1",
             SOCKETS,
             "The makers' WebSocket: rules K46 to K49. On API Gateway connect with the query desk=maker.",
-            ("orderStatusChange", "heartbeat"),
+            ("orderStatusChange", "heartbeat", "stopping"),
             query=object_of(TAKERS_TYPES, optional=("after",)),
         ),
         "webhook": Channel(

@@ -22,7 +22,8 @@ def socket_messages() -> dict[str, Schema]:
     shown = json.loads(SOCKET_EXAMPLES.read_text(encoding="utf-8"))
     payloads = {
         **{sockets.TOPIC_NAMES[topic]: (f"Topic `{topic}`.", sockets.of_topic(topic)) for topic in Topic},
-        "said": ("Whether a request was carried out; a pong; an error; a stop that is planned.", sockets.SAID),
+        "said": ("Whether a request was carried out; a pong; an error.", sockets.SAID),
+        "stopping": ("A stop that is planned, at every desk.", sockets.STOPPING),
         "asked": ("What a client sends.", sockets.ASKED),
         "orderStatusChange": ("A step of an order that the client may see (K46).", sockets.STATUS_CHANGE),
         "cancellationRequest": ("A maker wants to cancel what the taker holds (K46).", sockets.CANCELLATION_REQUEST),

@@ -112,12 +112,21 @@ def of_topic(topic: Topic) -> Schema:
 SAID = object_of(
     {
         "id": {"const": -1},
-        "topic": {"type": "string", "description": "The topic, or pong, error, system."},
+        "topic": {"type": "string", "description": "The topic, or pong, error."},
         "timestamp": UNIX_MS,
         "body": object_of({"message": TEXT}, optional=("message",)),
         "cursor": CURSOR,
     },
-    optional=("timestamp", "cursor"),
+    optional=("cursor",),
+)
+STOPPING = object_of(
+    {
+        "id": {"const": -1},
+        "topic": {"const": "system"},
+        "type": {"const": "system"},
+        "timestamp": UNIX_MS,
+        "body": object_of({"message": TEXT}),
+    }
 )
 ASKED = object_of(
     {

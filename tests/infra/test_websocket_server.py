@@ -283,7 +283,9 @@ def test_a_stop_is_announced_to_every_client(running: Running) -> None:
     with running.client() as client:
         running.stop.set()
         announced = json.loads(client.recv(WAIT_S))
-        assert announced == {"id": -1, "topic": "system", "body": {"message": "the server is stopping"}}
+        assert abs(announced.pop("timestamp") - time.time() * 1000) < WAIT_S * 1000
+        body = {"message": "the server is stopping"}
+        assert announced == {"id": -1, "topic": "system", "type": "system", "body": body}
         with pytest.raises(ConnectionClosed) as closed:
             client.recv(WAIT_S)
     assert closed.value.rcvd is not None
