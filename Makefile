@@ -111,8 +111,8 @@ agreement: $(INSTALLED)
 mutants: $(INSTALLED)
 	$(BIN)/python benchmarks/mutants.py
 
-# Removes each guard of docs/guarantees.md in turn; the test named there must fail. Takes more than seven
-# minutes on two cores.
+# Removes each guard of docs/guarantees.md in turn; the test named there must fail. Takes a quarter
+# of an hour on two cores.
 unguarded: $(INSTALLED)
 	$(BIN)/python benchmarks/unguarded.py
 

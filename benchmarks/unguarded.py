@@ -59,11 +59,12 @@ def remove_guard(root: Path, guard: Guard) -> None:
 
 
 def main() -> int:
+    missed = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(unguarded, GUARDS))
-    for guard, wrong in zip(GUARDS, results, strict=True):
-        print(f"{'NOT NOTICED' if wrong else 'noticed'}: {guard.name} ({guard.test}){f': {wrong}' if wrong else ''}")
-    missed = sum(wrong is not None for wrong in results)
+        for guard, wrong in zip(GUARDS, pool.map(unguarded, GUARDS), strict=True):
+            words = f"NOT NOTICED: {wrong}" if wrong else "noticed"
+            print(f"{words}: {guard.name} ({guard.test})", flush=True)
+            missed += wrong is not None
     print(f"{len(GUARDS) - missed} of {len(GUARDS)} tests fail when their guard is taken away")
     return 1 if missed else 0
 

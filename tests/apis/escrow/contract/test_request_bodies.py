@@ -13,6 +13,7 @@ from tests.apis.escrow.cases import (
     COMMANDS,
     FORM,
     MULTIPART,
+    PUTS,
     QUOTED_MULTIPART,
     Request,
     as_multipart,
@@ -56,8 +57,9 @@ UNREADABLE = cases(
 
 @pytest.mark.parametrize(("content", "content_type"), UNREADABLE)
 def test_e3_a_body_that_cannot_be_read_is_an_error_on_body(content: bytes, content_type: str) -> None:
-    for make in COMMANDS.values():
+    for name, make in COMMANDS.items():
         request = make()
+        assert request.method == ("PUT" if name in PUTS else "POST")
         before = request.desk.tables()
         assert outcome(request.send(content, content_type=content_type)) == ["body"], request.route
         assert request.desk.tables() == before
