@@ -192,6 +192,20 @@ GUARDS = [
         "tests/services/push/test_broadcasting.py::test_what_was_sent_to_who_is_far_behind_is_kept_step_by_step",
     ),
     Guard(
+        "a step of what was missed is short, whatever its entries hold",
+        "chalicelib/services/push/sessions.py",
+        "if is_quick else max(1, entries_max // 2)",
+        "",
+        "tests/services/push/test_beginnings.py::test_t180_what_was_missed_is_sent_in_time_though_its_entries_take_long",
+    ),
+    Guard(
+        "a depth that was left at an entry is one caller's alone",
+        "chalicelib/services/push/states.py",
+        "return self._left.pop(",
+        "return self._left.get(",
+        "tests/services/push/test_states.py::test_t182_a_depth_that_was_left_is_one_callers_alone",
+    ),
+    Guard(
         "a connection whose handshake may go on is not taken for one that has ended",
         "chalicelib/services/push/sessions.py",
         "if expires_s < let_in_until_s and not self.sender.is_open(connection_id):",

@@ -47,8 +47,12 @@ class BoundedCache(Generic[K, V]):
             return self._entries[key]
 
     def forget(self, key: K) -> None:
+        self.pop(key)
+
+    def pop(self, key: K) -> V | None:
+        """Return an entry and forget it, so that one caller alone has it."""
         with self._lock:
-            self._entries.pop(key, None)
+            return self._entries.pop(key, None)
 
     def _drop_oldest(self) -> None:
         while len(self._entries) > self._entries_max:

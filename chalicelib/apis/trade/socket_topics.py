@@ -240,14 +240,15 @@ class TradeTopics:
         changing = [entry for entry in entries if _shows(entry, ("depth.changed",))]
         if not changing:
             return
-        market = self._own_market(subscription)
-        depth = self.depths.at(market.book, log, changing[0].sequence - 1)
+        market, begins = self._own_market(subscription), subscription.cursor.place(subscription.instance, log).sequence
+        depth = self.depths.left(market.book, begins) or self.depths.at(market.book, log, changing[0].sequence - 1)
         for entry in changing:
             depth.move([entry], entry.sequence)
             *others, last = delta_views(depth, changes_of(entry), market, _at_ms(entry))
             for view in others:
                 yield Body(entry.place, _at_ms(entry), exact(view), goes_on=True)
             yield Body(entry.place, _at_ms(entry), exact(last))
+        self.depths.leave(market.book, entries[-1].sequence, depth)
 
     def _own_market(self, subscription: Subscription) -> Market:
         market = self._market(subscription.instance, _own_book(subscription))

@@ -26,6 +26,8 @@ from chalicelib.tables.dynamodb import Database
 PAUSE_S, LOOKS_MAX = 0.02, 150
 BOOKS_MAX = 100
 """Depths kept in memory."""
+PLACES_MAX = 20
+"""Depths that are kept for who goes on from there."""
 Change = tuple[Side, int, int]
 """Side, price, and by how much the open quantity changed."""
 
@@ -93,7 +95,18 @@ class Depths:
         self._reader = reader
         self._between = between
         self._kept: BoundedCache[str, DepthAt] = BoundedCache(BOOKS_MAX)
+        self._left: BoundedCache[tuple[str, int], DepthAt] = BoundedCache(PLACES_MAX)
         self._one_at_a_time = Lock()
+
+    def leave(self, config: BookConfig, sequence: int, depth: DepthAt) -> None:
+        """Keep a depth for the next step of who was told up to an entry: to come there from the book's end reads all
+        that lies between (T182). The caller uses it no more.
+        """
+        self._left.set((book_key(config.instance, config.book_id), sequence), depth)
+
+    def left(self, config: BookConfig, sequence: int) -> DepthAt | None:
+        """Return the depth that was left at an entry, once."""
+        return self._left.pop((book_key(config.instance, config.book_id), sequence))
 
     def at(self, config: BookConfig, log: str, sequence: int) -> DepthAt:
         """Return a copy of the depth as of an entry."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 
 import pytest
 
 from chalicelib.domain.feed.cursor import BEGINNING, Cursor
-from chalicelib.services.push import steps
+from chalicelib.domain.feed.event import FeedEvent
+from chalicelib.services.push import recent, steps
+from chalicelib.services.push.rows import StoredEntries
 from chalicelib.services.push.sessions import ENTRIES_LEFT
 from chalicelib.services.push.states import Projected
 from chalicelib.tables.journal import is_entry
 from chalicelib.tables.writes import Put
 from tests.apis.trade.desk import PAIR, data_of
-from tests.apis.trade.sockets import DELTA, TRADES, Sockets, bodies, numbered
+from tests.apis.trade.sockets import DELTA, TRADES, Sockets, bodies, numbered, open_sockets
 from tests.faults import unavailable
 from tests.recording import nobody
 from tests.world import INSTANCE
@@ -120,6 +123,36 @@ def test_who_missed_more_than_can_be_sent_in_time_goes_on_from_there(
     _, *rest = sockets.subscribe(TRADES, cursor=missed[-1]["cursor"])
     shown = data_of(sockets.desk.get("/trade/public/trades", {"pair": PAIR}))["trades"]
     assert bodies([*missed, *rest]) == shown[::-1]
+
+
+def test_t182_who_is_far_behind_has_the_way_from_the_books_end_read_once(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not once for each of its steps: a delta message has the hash of the depth at its entry."""
+    monkeypatch.setattr(recent, "ENTRIES_MAX", 1)
+    monkeypatch.setattr(steps, "ENTRIES_A_STEP", 4)
+    cursor = sockets.subscribe(DELTA)[-1]["cursor"]
+    sockets.trade()
+    whole = [one for one in sockets.messages() if one["id"] > 1]
+    sockets.say({"method": "unsubscribe", "topics": [DELTA]})
+    trade_often(sockets, 40)
+    read, between = [], StoredEntries.between
+
+    def counted(stored: StoredEntries, instance: str, log: str, after: int, until: int) -> Iterator[list[FeedEvent]]:
+        read.append(until - after)
+        return between(stored, instance, log, after, until)
+
+    monkeypatch.setattr(StoredEntries, "between", counted)
+    later = open_sockets(sockets.desk, clients=sockets.clients)
+    later.connect("d")
+    _, *missed = later.subscribe(DELTA, name="d", cursor=cursor)
+    assert bodies(missed[: len(whole)]) == bodies(whole)
+    assert numbered(missed) == list(range(1, len(missed) + 1))
+    assert (
+        missed[-1]["body"]["hash"] == data_of(sockets.desk.get("/trade/public/orders/level-2", {"pair": PAIR}))["hash"]
+    )
+    assert len(missed) > 40
+    assert sum(read) < 3 * len(missed)
 
 
 def trade_often(sockets: Sockets, trades: int) -> None:

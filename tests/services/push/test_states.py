@@ -55,3 +55,14 @@ def test_a_depth_is_moved_back_to_an_entry_before_it() -> None:
     assert depths.at(CONFIG, LOG, 97).quantity(Side.BUY, 50) == 97
     assert depths.at(CONFIG, LOG, 100).quantity(Side.BUY, 50) == 100
     assert book.read == 3
+
+
+def test_t182_a_depth_that_was_left_is_one_callers_alone() -> None:
+    """Who has it moves it on."""
+    book = Growing(100)
+    depths = Depths(book, book.between)  # type: ignore[arg-type]
+    depth = depths.at(CONFIG, LOG, 90)
+    depths.leave(CONFIG, 90, depth)
+    assert depths.left(CONFIG, 91) is None
+    assert depths.left(CONFIG, 90) is depth
+    assert depths.left(CONFIG, 90) is None
