@@ -70,6 +70,8 @@ class TradeSocket:
     def message(self, connection_id: str, content: bytes) -> None:
         """Carry out a client's message, and say so or why not. Never raises for what the client sent."""
         try:
+            if self.limiter.anonymous_refusal(AnonymousUse.MESSAGE, connection_id, self.clock_ms()):
+                raise Refused("too many messages")
             connection = self.sessions.connections.get(connection_id)
             self._carry_out(connection, _read(content))
         except UnknownConnection:

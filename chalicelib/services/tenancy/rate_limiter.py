@@ -40,14 +40,19 @@ class AnonymousUse(Enum):
     """Wallets that ask for a JWT at the taker desk."""
     NO_KEY = "no-key"
     """Requests to the escrow desk without a valid key."""
+    MESSAGE = "message"
+    """Messages of a WebSocket connection of the trade desk, by its id in an address's place."""
 
 
 ANONYMOUS_LIMITS: Mapping[AnonymousUse, RateLimit] = {
     AnonymousUse.MARKET_DATA: RateLimit(bucket=100, refill_per_1000_s=10_000, per_day=0),
     AnonymousUse.CONNECT: RateLimit(bucket=10, refill_per_1000_s=167, per_day=0),
     AnonymousUse.NO_KEY: RateLimit(bucket=60, refill_per_1000_s=1000, per_day=0),
+    AnonymousUse.MESSAGE: RateLimit(bucket=100, refill_per_1000_s=10_000, per_day=0),
 }
-"""Of each address: 10 requests a second for market data, 100 at once; ten JWTs a minute; 60 a minute without a key."""
+"""Of each address: 10 requests a second for market data, 100 at once; ten JWTs a minute; 60 a minute without a key.
+Of each connection: 10 messages a second, 100 at once.
+"""
 
 
 class RateLimiter:

@@ -147,6 +147,17 @@ def test_an_address_has_a_bounded_number_of_connections(sockets: Sockets) -> Non
     assert sockets.connect("elsewhere", "192.0.2.2").status == 200
 
 
+def test_a_connection_says_a_bounded_number_of_messages_a_second(sockets: Sockets) -> None:
+    sockets.connect("d")
+    topics = [sockets.say({"method": "ping"})[0]["topic"] for _ in range(101)]
+    assert topics == ["pong"] * 100 + ["error"]
+    (refused,) = sockets.subscribe(TRADES)
+    assert refused["body"] == {"message": "too many messages"}
+    assert sockets.say({"method": "ping"}, "d")[0]["topic"] == "pong"
+    sockets.later(1)
+    assert sockets.say({"method": "ping"})[0]["topic"] == "pong"
+
+
 def test_connections_that_have_ended_without_a_word_are_not_counted(sockets: Sockets) -> None:
     """No event is sure to tell that a connection has ended. One whose handshake may go on is none of them."""
     names = [f"n{number}" for number in range(CONNECTIONS_MAX - 1)]
