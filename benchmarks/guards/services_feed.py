@@ -73,7 +73,7 @@ GUARDS = [
         "chalicelib/services/push/beating.py",
         "            if one.is_beginning:\n                self.sessions.begin(desk, one)\n            else:",
         "            if True:",
-        "tests/services/push/test_beating.py::test_a_beginning_that_dies_anywhere_is_finished_by_a_beat",
+        "tests/services/push/test_connecting.py::test_a_beginning_that_dies_anywhere_is_finished_by_a_beat",
     ),
     Guard(
         "a beginning that has died where there are no heartbeats ends its connection",
@@ -101,7 +101,7 @@ GUARDS = [
         "chalicelib/services/push/sessions.py",
         "        if self.connections.move([(one, row)]):\n            return\n",
         "        self.connections.move([(one, row)])\n",
-        "tests/services/push/test_beating.py::test_of_two_that_begin_at_once_one_tells_what_was_missed",
+        "tests/services/push/test_connecting.py::test_of_two_that_begin_at_once_one_tells_what_was_missed",
     ),
     Guard(
         "where messages follow from several logs, the intent is written before they are sent",
@@ -138,7 +138,7 @@ GUARDS = [
         "chalicelib/services/push/broadcasting.py",
         "        if one.is_beginning:\n            return\n",
         "",
-        "tests/services/push/test_beating.py::"
+        "tests/services/push/test_connecting.py::"
         "test_what_happens_until_a_connection_is_open_comes_behind_its_first_heartbeat",
     ),
     Guard(
@@ -238,7 +238,7 @@ GUARDS = [
         "chalicelib/services/push/sessions.py",
         "            raise _AnothersNow\n",
         "            return after\n",
-        "tests/services/push/test_beating.py::test_t160_what_a_client_that_has_left_missed_is_not_gone_through",
+        "tests/services/push/test_connecting.py::test_t160_what_a_client_that_has_left_missed_is_not_gone_through",
     ),
     Guard(
         "an endpoint that cannot be read keeps no other from its events",

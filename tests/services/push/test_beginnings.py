@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
-from typing import Any
 
 import pytest
 
@@ -18,29 +17,12 @@ from chalicelib.services.push.recent import ENTRIES_MAX
 from chalicelib.services.push.sessions import BEGINNING_S, ENTRIES_LEFT, STEP_S, TELLING_S
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
 from tests.faults import Died, FaultyClient, raising
-from tests.memory import MemoryDynamoDB
 from tests.services.push.world import BOOK_A, PUBLIC_EVENT, PushWorld, at, numbered, told, welcome
 from tests.world import INSTANCE
 
 TOPIC = "trade@ob_a"
 STATE = "state of trade@ob_a at None"
-
-
-@pytest.fixture
-def world(memory_database: Database) -> PushWorld:
-    return PushWorld(memory_database)
-
-
-@pytest.fixture
-def fresh_world() -> Callable[[], PushWorld]:
-    def new() -> PushWorld:
-        client: Any = MemoryDynamoDB()
-        create_tables(client, "push")
-        return PushWorld(Database(client, "push", pause=lambda _: None))
-
-    return new
 
 
 def missing(world: PushWorld, entries: int, *, resumes: bool = True, name: str = TOPIC) -> Callable[..., None]:

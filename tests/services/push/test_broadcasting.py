@@ -17,9 +17,7 @@ from chalicelib.services.push.broadcasting import PASSED_OVER_MAX, NotSent
 from chalicelib.services.push.sessions import ENTRIES_LEFT
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
 from tests.faults import Died, FaultyClient, raising
-from tests.memory import MemoryDynamoDB
 from tests.services.push.world import (
     ANNS_EVENT,
     BOOK_A,
@@ -33,11 +31,6 @@ from tests.services.push.world import (
     welcome,
 )
 from tests.world import INSTANCE
-
-
-@pytest.fixture
-def world(memory_database: Database) -> PushWorld:
-    return PushWorld(memory_database)
 
 
 def test_a_subscriber_of_a_book_gets_its_public_events_numbered_from_1(world: PushWorld) -> None:
@@ -469,13 +462,3 @@ def test_a_message_that_cannot_be_sent_is_sent_again_without_a_wait(world: PushW
     assert world.now_ms - began_ms < INTENT_LIFE_MS
     first, second = (event.event_id for event in events)
     assert world.clients.of("d") == [(1, first), (1, first), (2, second)]
-
-
-@pytest.fixture
-def fresh_world() -> Callable[[], PushWorld]:
-    def new() -> PushWorld:
-        client: Any = MemoryDynamoDB()
-        create_tables(client, "push")
-        return PushWorld(Database(client, "push", pause=lambda _: None))
-
-    return new

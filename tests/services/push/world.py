@@ -18,6 +18,7 @@ from chalicelib.services.push.desk import Body, News
 from chalicelib.services.push.recent import RecentEntries
 from chalicelib.services.push.sending import Gone
 from chalicelib.services.push.sessions import Sessions
+from chalicelib.services.push.steps import BEAT_S
 from chalicelib.tables.connections import Connections
 from chalicelib.tables.dynamodb import Database
 from tests.world import INSTANCE, NOW_MS
@@ -28,6 +29,7 @@ BOOK_A, BOOK_B = book_log("ob_a"), book_log("ob_b")
 
 TAKER, TAKERS = taker_subject("0xt1"), ALL_TAKERS
 LANE = "signed/1"
+HEARTBEAT = "state of all at None"
 
 
 def at(sequence: int) -> Place:
@@ -241,3 +243,24 @@ def told(world: PushWorld, topic: str) -> list[tuple[int, str]]:
 
 def ids(events: Sequence[FeedEvent], receivers: frozenset[str]) -> list[str]:
     return [event.event_id for event in events if event.receivers == receivers]
+
+
+def of_taker(world: PushWorld, name: str = "c", **more: Any) -> None:
+    world.connect(name)
+    world.connections.subscribe(world.taker(name, **more))
+
+
+def later(world: PushWorld, seconds: float = BEAT_S) -> None:
+    world.now_ms += int(seconds * 1000)
+
+
+def texts(world: PushWorld, name: str = "c") -> list[str]:
+    return [text for _, text in world.clients.of(name)]
+
+
+def prepared(world: PushWorld) -> None:
+    """A client that is being let in after the first entry of its lane; its connection is not open yet."""
+    world.happen(LANE, TAKERS_EVENT)
+    world.connect("c")
+    world.beat().sessions.prepare(world.taker("c"), None)
+    world.clients.gone.add("c")
