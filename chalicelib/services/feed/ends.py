@@ -5,7 +5,8 @@
     an end that is remembered --> is there an entry behind it? one BatchGetItem for all logs --> no: it is the end
                                                                                                yes: a query of its log
 
-Most logs of an instance rest most of the time, and whoever subscribes or resumes asks for all their ends.
+Most logs of an instance rest most of the time, and whoever subscribes or resumes asks for all their ends. They are
+remembered for as long as a writer remembers a lane's (``tables.outbox``), because a log may be restored meanwhile.
 """
 
 from __future__ import annotations
@@ -19,10 +20,7 @@ from chalicelib.services.feed.logs import EntryAt, StoredLog
 from chalicelib.services.feed.looking import Looks
 from chalicelib.support.bounded_cache import BoundedCache
 from chalicelib.tables.dynamodb import Database
-
-REMEMBERED_S = 60
-"""Far less than it takes to restore a table under its name: a remembered end may lie beyond that of a restored log."""
-REMEMBERED_MAX = 4096
+from chalicelib.tables.outbox import REMEMBERED_MAX, REMEMBERED_S
 
 
 class Ends:

@@ -8,10 +8,11 @@ import pytest
 
 from chalicelib.domain.feed.cursor import BEGINNING, Place
 from chalicelib.domain.feed.logs import SIGNED_AREA, lanes_of
-from chalicelib.services.feed.ends import REMEMBERED_S, Ends
+from chalicelib.services.feed.ends import Ends
 from chalicelib.services.feed.logs import BookEvents, StoredLog, log_of_book, log_of_lane
 from chalicelib.services.feed.looking import Looks
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.outbox import REMEMBERED_S
 from tests.services.feed.writing import ANN, INSTANCE, Logs, other_tables
 
 
